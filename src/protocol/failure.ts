@@ -23,7 +23,8 @@ export type Failure =
     }
   /** A lawful message at the wrong time, or one whose content breaks the protocol's rules. */
   | { readonly kind: 'misbehaved'; readonly expected: readonly string[]; readonly received: string }
-  /** Bytes that are no message. `offset` counts from the first byte of the message's body. */
+  /** Bytes that are no message. `offset` counts from the first byte of the message's body; for the fields of a
+   *  SCRAM message, from the first byte of the SASL data in it. */
   | {
       readonly kind: 'malformed'
       readonly message: string

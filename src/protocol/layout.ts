@@ -1,0 +1,469 @@
+/**
+ * Fields described as data. One description gives the decoder, the encoder, the TypeScript type, the annotated
+ * hex of annotate.ts, the documentation and the test data; message.ts makes messages of them.
+ *
+ * The only file that imports buffer-layout. What is known to bite in that package ends here: strings that
+ * never end, strings that hold a NUL, blobs shorter than promised, properties that are missing and would
+ * be left out silently, lengths beyond the buffer, the deprecated Buffer constructor.
+ *
+ * Types are the manual's: #PROTOCOL-MESSAGE-TYPES.
+ */
+import { Blob, CString, greedy, IntBE, Layout, Structure } from 'buffer-layout'
+
+/** What a field is, for whoever wants to look at a message rather than to read it. */
+export type FieldType =
+  | { readonly kind: 'integer'; readonly bytes: 1 | 2 | 4; readonly constant?: number }
+  | { readonly kind: 'character'; readonly allowed: string | null }
+  | { readonly kind: 'string' }
+  | { readonly kind: 'bytes'; readonly length: number | 'rest' }
+  | { readonly kind: 'sized' }
+  | { readonly kind: 'list'; readonly of: Field<unknown>; readonly ends: 'zero' | 'count16' | 'count32' }
+  | { readonly kind: 'struct'; readonly fields: Shape }
+
+/** One field of a message: its type as data, and how it is read, written and measured. */
+export interface Field<out T> {
+  readonly type: FieldType
+  /** Phantom: carries T to the type system; never there at run time. */
+  readonly value?: T
+}
+
+/** Fields in the order in which they are sent. */
+export type Shape = Readonly<Record<string, Field<unknown>>>
+
+/** A field whose value is always the same, and which is therefore no part of the message's value. */
+export interface ConstantField extends Field<undefined> {
+  readonly type: Extract<FieldType, { kind: 'integer' }> & { readonly constant: number }
+}
+
+/** The value of a message with these fields. */
+export type Struct<S extends Shape> = {
+  readonly [K in keyof S as S[K] extends ConstantField ? never : K]: S[K] extends Field<infer T> ? T : never
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Describing
+
+/** Int32, signed, as everything in this protocol is. */
+export const int32: Field<number> = { type: { kind: 'integer', bytes: 4 } }
+/** Int16, signed. */
+export const int16: Field<number> = { type: { kind: 'integer', bytes: 2 } }
+/** Int8. */
+export const int8: Field<number> = { type: { kind: 'integer', bytes: 1 } }
+/** String: UTF-8 and a terminating NUL. Bytes that are not UTF-8 are read as U+FFFD: before
+ *  authentication a server may write in an encoding of its own. */
+export const string: Field<string> = { type: { kind: 'string' } }
+/** Bytes until the end of the message. */
+export const rest: Field<Uint8Array> = { type: { kind: 'bytes', length: 'rest' } }
+/** An Int32 that counts the bytes that follow it, or -1 for none at all. */
+export const sized: Field<Uint8Array | null> = { type: { kind: 'sized' } }
+
+/** Byte1 that is one of these characters (any but NUL, if none are given). */
+export function character<C extends string = string>(...allowed: readonly C[]): Field<C> {
+  return { type: { kind: 'character', allowed: allowed.length === 0 ? null : allowed.join('') } }
+}
+
+/** A fixed number of bytes. */
+export function bytes(length: number): Field<Uint8Array> {
+  return { type: { kind: 'bytes', length } }
+}
+
+/** An Int32 that says which message this is, and so has one lawful value. */
+export function constant(value: number): ConstantField {
+  return { type: { kind: 'integer', bytes: 4, constant: value } }
+}
+
+/** Several fields as one. */
+export function struct<S extends Shape>(fields: S): Field<Struct<S>> {
+  return { type: { kind: 'struct', fields } }
+}
+
+/** Items until a zero byte stands where the next one would begin. */
+export function untilZero<T>(of: Field<T>): Field<readonly T[]> {
+  return { type: { kind: 'list', of, ends: 'zero' } }
+}
+
+/** Items after an Int16 that counts them. */
+export function counted16<T>(of: Field<T>): Field<readonly T[]> {
+  return { type: { kind: 'list', of, ends: 'count16' } }
+}
+
+/** Items after an Int32 that counts them. */
+export function counted32<T>(of: Field<T>): Field<readonly T[]> {
+  return { type: { kind: 'list', of, ends: 'count32' } }
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Reading and writing. A problem is thrown as Bad; message.ts says in which message.
+
+/** The value of the field that begins at `offset`, and where it ends. */
+export function readField<T>(of: Field<T>, body: Buffer, offset: number): { readonly value: T; readonly end: number } {
+  const layout = layoutOf(of)
+  return { value: layout.decode(body, offset) as T, end: offset + layout.getSpan(body, offset) }
+}
+
+/** How many bytes a value takes. Everything that cannot be sent is found here, before a byte is written. */
+export function measureField<T>(of: Field<T>, value: T): number {
+  return layoutOf(of).measure(value)
+}
+
+/** Write a value that was measured before. */
+export function writeField<T>(of: Field<T>, value: T, into: Buffer, offset: number): void {
+  layoutOf(of).encode(value, into, offset)
+}
+
+// ---------------------------------------------------------------------------------------------------
+// buffer-layout, made strict
+
+/** A problem at a place; the structures on its way up add their field's name. */
+export class Bad extends Error {
+  readonly offset: number
+  readonly problem: string
+  readonly path: string[] = []
+
+  constructor(offset: number, problem: string) {
+    super(problem)
+    this.offset = offset
+    this.problem = problem
+  }
+}
+
+/** A buffer-layout that can say beforehand how many bytes a value takes. */
+interface Measured extends Layout {
+  measure(value: unknown): number
+}
+
+/** The reader and writer of each description, made when first needed. */
+const layouts = new WeakMap<FieldType, Measured>()
+
+function layoutOf({ type }: Field<unknown>): Measured {
+  let layout = layouts.get(type)
+  if (layout === undefined) {
+    layout = makeLayout(type)
+    layouts.set(type, layout)
+  }
+  return layout
+}
+
+function makeLayout(type: FieldType): Measured {
+  switch (type.kind) {
+    case 'integer':
+      return type.constant === undefined ? new Integer(type.bytes) : new Constant(type.constant)
+    case 'character':
+      return new Character(type.allowed)
+    case 'string':
+      return new Text()
+    case 'bytes':
+      return new Bytes(type.length)
+    case 'sized':
+      return new Sized()
+    case 'list':
+      return new List(type.of, type.ends)
+    case 'struct':
+      return new Fields(type.fields)
+  }
+}
+
+function need(body: Buffer, offset: number, lengthBytes: number): void {
+  if (offset + lengthBytes > body.length) {
+    throw new Bad(offset, `needs ${lengthBytes} bytes, ${Math.max(0, body.length - offset)} are left`)
+  }
+}
+
+/** Signed integers only: the manual knows no others, and a length of 0xffffffff is -1 and not 4 GB. */
+class Integer extends IntBE implements Measured {
+  override decode(body: Buffer, offset: number): number {
+    need(body, offset, this.span)
+    return super.decode(body, offset) as number
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    const bound = 2 ** (8 * this.span - 1)
+    if (!Number.isInteger(value) || (value as number) < -bound || (value as number) >= bound) {
+      throw new Bad(offset, `expected a whole number from ${-bound} to ${bound - 1}, got ${String(value)}`)
+    }
+    return super.encode(value, into, offset)
+  }
+
+  measure(): number {
+    return this.span
+  }
+}
+
+class Constant extends Integer {
+  readonly #value: number
+
+  constructor(value: number) {
+    super(4)
+    this.#value = value
+  }
+
+  override decode(body: Buffer, offset: number): number {
+    const value = super.decode(body, offset)
+    if (value !== this.#value) throw new Bad(offset, `expected ${this.#value}, got ${value}`)
+    return value
+  }
+
+  override encode(_value: unknown, into: Buffer, offset: number): number {
+    return super.encode(this.#value, into, offset)
+  }
+}
+
+class Character extends Layout implements Measured {
+  readonly #allowed: string | null
+
+  constructor(allowed: string | null) {
+    super(1)
+    this.#allowed = allowed
+  }
+
+  override decode(body: Buffer, offset: number): string {
+    need(body, offset, 1)
+    const value = body.toString('latin1', offset, offset + 1)
+    if (!this.#allows(value)) throw new Bad(offset, `expected one of ${this.#expected()}, got ${JSON.stringify(value)}`)
+    return value
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    if (typeof value !== 'string' || value.length !== 1 || value > '\xff' || value === '\0' || !this.#allows(value)) {
+      throw new Bad(offset, `expected one of ${this.#expected()}, got ${JSON.stringify(value)}`)
+    }
+    return into.write(value, offset, 'latin1')
+  }
+
+  measure(): number {
+    return 1
+  }
+
+  #allows(value: string): boolean {
+    return this.#allowed === null || this.#allowed.includes(value)
+  }
+
+  #expected(): string {
+    return this.#allowed === null ? "the characters '\\x01' to '\\xff'" : `'${[...this.#allowed].join("', '")}'`
+  }
+}
+
+/** buffer-layout reads a string without end as if it had one, and writes a NUL as if it were a letter. */
+class Text extends CString implements Measured {
+  override getSpan(body: Buffer, offset: number): number {
+    const end = body.indexOf(0, offset)
+    if (end < 0 || offset > body.length) throw new Bad(offset, 'the string has no terminating NUL')
+    return end + 1 - offset
+  }
+
+  override decode(body: Buffer, offset: number): string {
+    return body.toString('utf8', offset, offset + this.getSpan(body, offset) - 1)
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    // The package itself would call the deprecated Buffer constructor here.
+    const written = into.write(value as string, offset, 'utf8')
+    into[offset + written] = 0
+    return written + 1
+  }
+
+  measure(value: unknown): number {
+    if (typeof value !== 'string') throw new Bad(0, `expected a string, got ${typeof value}`)
+    // A NUL ends a string: what follows would be read as the next field, or as a further parameter.
+    if (value.includes('\0')) throw new Bad(0, `the string holds a NUL at index ${value.indexOf('\0')}`)
+    if (!value.isWellFormed()) throw new Bad(0, 'the string holds half of a surrogate pair, which UTF-8 cannot say')
+    return Buffer.byteLength(value, 'utf8') + 1
+  }
+}
+
+/** Copied on reading: what comes out of a control message is small, and must not keep a network buffer alive. */
+class Bytes extends Blob implements Measured {
+  readonly #length: number | 'rest'
+
+  constructor(length: number | 'rest') {
+    super(length === 'rest' ? greedy() : length)
+    this.#length = length
+  }
+
+  override decode(body: Buffer, offset: number): Uint8Array {
+    const span = this.getSpan(body, offset)
+    need(body, offset, span)
+    return Uint8Array.prototype.slice.call(body, offset, offset + span)
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    return super.encode(Buffer.from(value as Uint8Array), into, offset)
+  }
+
+  measure(value: unknown): number {
+    if (!(value instanceof Uint8Array)) throw new Bad(0, `expected a Uint8Array, got ${typeof value}`)
+    if (this.#length !== 'rest' && value.length !== this.#length) {
+      throw new Bad(0, `expected ${this.#length} bytes, got ${value.length}`)
+    }
+    return value.length
+  }
+}
+
+class Sized extends Layout implements Measured {
+  readonly #length = new Integer(4)
+
+  constructor() {
+    super(-1)
+  }
+
+  override getSpan(body: Buffer, offset: number): number {
+    const length = this.#length.decode(body, offset)
+    if (length < -1) throw new Bad(offset, `expected a length of -1 or more, got ${length}`)
+    need(body, offset + 4, Math.max(0, length))
+    return 4 + Math.max(0, length)
+  }
+
+  override decode(body: Buffer, offset: number): Uint8Array | null {
+    const span = this.getSpan(body, offset)
+    if (body.readInt32BE(offset) === -1) return null
+    return Uint8Array.prototype.slice.call(body, offset + 4, offset + span)
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    const content = value as Uint8Array | null
+    this.#length.encode(content === null ? -1 : content.length, into, offset)
+    if (content !== null) into.set(content, offset + 4)
+    return 4 + (content?.length ?? 0)
+  }
+
+  measure(value: unknown): number {
+    if (value !== null && !(value instanceof Uint8Array))
+      throw new Bad(0, `expected a Uint8Array or null, got ${typeof value}`)
+    return 4 + (value?.length ?? 0)
+  }
+}
+
+class List extends Layout implements Measured {
+  readonly #of: Field<unknown>
+  readonly #count: Integer | null
+
+  constructor(of: Field<unknown>, ends: Extract<FieldType, { kind: 'list' }>['ends']) {
+    super(-1)
+    this.#of = of
+    this.#count = ends === 'zero' ? null : new Integer(ends === 'count16' ? 2 : 4)
+  }
+
+  override getSpan(body: Buffer, offset: number): number {
+    return this.#walk(body, offset, () => {})
+  }
+
+  override decode(body: Buffer, offset: number): unknown[] {
+    const items: unknown[] = []
+    this.#walk(body, offset, (item, at) => {
+      items.push(item.decode(body, at))
+    })
+    return items
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    const items = value as readonly unknown[]
+    const item = layoutOf(this.#of)
+    let at = offset
+    if (this.#count !== null) at += this.#count.encode(items.length, into, at)
+    for (const [index, one] of items.entries()) at += inside(index, () => item.encode(one, into, at))
+    if (this.#count === null) into[at++] = 0
+    return at - offset
+  }
+
+  measure(value: unknown): number {
+    if (!Array.isArray(value)) throw new Bad(0, `expected an array, got ${typeof value}`)
+    const item = layoutOf(this.#of)
+    return value.reduce(
+      (sum: number, one, index) => sum + inside(index, () => item.measure(one)),
+      this.#count === null ? 1 : this.#count.span,
+    )
+  }
+
+  /** Visit every item; the number of bytes is the result. Each item takes a byte at least, so a count cannot
+   *  make us do more work than the body has bytes. */
+  #walk(body: Buffer, offset: number, visit: (item: Layout, at: number) => void): number {
+    const item = layoutOf(this.#of)
+    let at = offset
+    const one = () => {
+      visit(item, at)
+      at += item.getSpan(body, at)
+    }
+    if (this.#count === null) {
+      for (let index = 0; ; index++) {
+        if (at >= body.length) throw new Bad(at, 'the list has no terminating zero byte')
+        if (body[at] === 0) return at + 1 - offset
+        inside(index, one)
+      }
+    }
+    const count = this.#count.decode(body, at)
+    if (count < 0) throw new Bad(at, `expected a count of 0 or more, got ${count}`)
+    at += this.#count.span
+    for (let index = 0; index < count; index++) inside(index, one)
+    return at - offset
+  }
+}
+
+/** A field under its name, so that a problem says where it was met. */
+class Named extends Layout {
+  readonly inner: Measured
+
+  constructor(name: string, inner: Measured) {
+    super(inner.span, name)
+    this.inner = inner
+  }
+
+  override getSpan(body: Buffer, offset: number): number {
+    return this.inner.getSpan(body, offset)
+  }
+
+  override decode(body: Buffer, offset: number): unknown {
+    return inside(String(this.property), () => this.inner.decode(body, offset))
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    return inside(String(this.property), () => this.inner.encode(value, into, offset))
+  }
+}
+
+class Fields extends Structure implements Measured {
+  readonly #shape: Shape
+  readonly #constants: Readonly<Record<string, number>>
+
+  constructor(shape: Shape) {
+    super(Object.entries(shape).map(([name, of]) => new Named(name, layoutOf(of))))
+    this.#shape = shape
+    this.#constants = Object.fromEntries(
+      Object.entries(shape).flatMap(([name, { type }]) =>
+        type.kind === 'integer' && type.constant !== undefined ? [[name, type.constant]] : [],
+      ),
+    )
+  }
+
+  override decode(body: Buffer, offset: number): Record<string, unknown> {
+    const value = super.decode(body, offset) as Record<string, unknown>
+    for (const name in this.#constants) delete value[name]
+    return value
+  }
+
+  override encode(value: unknown, into: Buffer, offset: number): number {
+    return super.encode({ ...(value as object), ...this.#constants }, into, offset)
+  }
+
+  measure(value: unknown): number {
+    if (typeof value !== 'object' || value === null) throw new Bad(0, `expected an object, got ${String(value)}`)
+    let sum = 0
+    for (const [name, of] of Object.entries(this.#shape)) {
+      sum += inside(name, () => {
+        const one = this.#constants[name] ?? (value as Record<string, unknown>)[name]
+        // The package would leave a missing property out and send a message that says something else.
+        if (one === undefined) throw new Bad(0, 'the value is missing')
+        return layoutOf(of).measure(one)
+      })
+    }
+    return sum
+  }
+}
+
+function inside<T>(name: string | number, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Bad) error.path.unshift(String(name))
+    throw error
+  }
+}
