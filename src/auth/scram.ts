@@ -1,0 +1,147 @@
+/**
+ * SCRAM-SHA-256 from the client's side: each function turns the server's last message into our next one.
+ * Pure: the nonce is handed in, and the slow part, PBKDF2, happens elsewhere between `readChallenge` and `proveScram`.
+ *
+ *     beginScram -> clientFirst ->    n,,n=,r=...            SASLInitialResponse
+ *     readChallenge             <-    r=...,s=...,i=...      AuthenticationSASLContinue
+ *     proveScram                ->    c=biws,r=...,p=...     SASLResponse
+ *     verifyOutcome             <-    v=...                  AuthenticationSASLFinal
+ *
+ * RFC 5802 (names as in its section 3), RFC 7677 (SHA-256), and the manual: #SASL-SCRAM-SHA-256.
+ */
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { Fault } from '../protocol/failure.ts'
+import { PRINTABLE, parseServerFinal, parseServerFirst } from './scram-grammar.ts'
+
+export type ScramMechanism = 'SCRAM-SHA-256'
+
+/** What must be remembered from our first message. */
+export interface ScramStart {
+  readonly mechanism: ScramMechanism
+  readonly clientNonce: string
+  readonly gs2Header: string
+  readonly clientFirstBare: string
+}
+
+/** What the server asks, checked. `salt` and `iterations` are for PBKDF2. */
+export interface ScramChallenge {
+  readonly start: ScramStart
+  /** A copy of the bytes as they came: the proof is made over these, never over a message put together again. */
+  readonly serverFirst: Uint8Array
+  readonly nonce: string
+  readonly salt: Uint8Array
+  readonly iterations: number
+}
+
+/** Our last message, and the only answer to it that we believe. */
+export interface ScramProof {
+  readonly clientFinal: Uint8Array
+  readonly serverSignature: Uint8Array
+}
+
+/**
+ * Opens an exchange. `clientNonce` is printable ASCII without a comma, fresh for every attempt, and has at least the
+ * strength of the 18 random bytes that libpq takes. Throws RangeError for anything that could not be sent.
+ */
+export function beginScram(clientNonce: string): ScramStart {
+  // A comma would let a nonce write further attributes into the message.
+  if (!PRINTABLE.test(clientNonce)) throw new RangeError('A SCRAM nonce is printable ASCII without a comma.')
+  return {
+    mechanism: 'SCRAM-SHA-256',
+    clientNonce,
+    // No channel binding, no authorization identity.
+    gs2Header: 'n,,',
+    // The name stays empty, as in libpq: the server goes by the user of the StartupMessage.
+    clientFirstBare: `n=,r=${clientNonce}`,
+  }
+}
+
+/** client-first-message, for SASLInitialResponse. */
+export function clientFirst(start: ScramStart): Uint8Array {
+  return utf8(start.gs2Header + start.clientFirstBare)
+}
+
+/**
+ * Reads server-first-message. Throws a Fault: `malformed`, `incompatible` (a mandatory extension), `unproven` (the
+ * nonce) or `limit` (more than `iterationsMax`). One iteration is lawful: a minimum is the user's setting.
+ */
+export function readChallenge(start: ScramStart, data: Uint8Array, iterationsMax: number): ScramChallenge {
+  const serverFirst = new Uint8Array(data)
+  const { nonce, salt, iterations } = parseServerFirst(serverFirst)
+  // RFC 5802 section 5.1: the nonce must begin with ours, or someone answers who was not asked. And the server must
+  // add to it, or an exchange that was recorded once could be played again.
+  if (!nonce.startsWith(start.clientNonce)) throw unproven('SCRAM nonce (it does not begin with ours)')
+  if (nonce.length === start.clientNonce.length) throw unproven('SCRAM nonce (the server added nothing to ours)')
+  // CVE-2026-42198: the count is the server's to choose and ours to pay for, so it is capped before it is computed.
+  if (iterations > iterationsMax) {
+    throw new Fault({ kind: 'limit', what: 'SCRAM iterations', limit: iterationsMax, received: iterations })
+  }
+  return { start, serverFirst, nonce, salt, iterations }
+}
+
+/**
+ * Proves that we know the password, and works out how the server must prove the same.
+ * `saltedPassword` is the 32 bytes of PBKDF2-HMAC-SHA-256 over the normalized password, salt and iterations.
+ */
+export function proveScram(challenge: ScramChallenge, saltedPassword: Uint8Array): ScramProof {
+  if (saltedPassword.length !== DIGEST_BYTES) throw new RangeError(`A salted password has ${DIGEST_BYTES} bytes.`)
+  const { start, serverFirst, nonce } = challenge
+  const clientFinalWithoutProof = `c=${base64(utf8(start.gs2Header))},r=${nonce}`
+  const authMessage = Buffer.concat([
+    utf8(start.clientFirstBare),
+    utf8(','),
+    serverFirst,
+    utf8(','),
+    utf8(clientFinalWithoutProof),
+  ])
+
+  const clientKey = hmac(saltedPassword, utf8('Client Key'))
+  const storedKey = createHash('sha256').update(clientKey).digest()
+  const clientSignature = hmac(storedKey, authMessage)
+  const clientProof = exclusiveOr(clientKey, clientSignature)
+
+  const serverKey = hmac(saltedPassword, utf8('Server Key'))
+  return {
+    clientFinal: utf8(`${clientFinalWithoutProof},p=${base64(clientProof)}`),
+    serverSignature: hmac(serverKey, authMessage),
+  }
+}
+
+/**
+ * Believes the server or throws: returns only if server-final-message carries exactly `serverSignature`.
+ * Throws a Fault: `unproven` (another signature, or an error instead of one), `malformed` or `incompatible`.
+ */
+export function verifyOutcome(serverSignature: Uint8Array, data: Uint8Array): void {
+  const outcome = parseServerFinal(data)
+  if ('error' in outcome) throw unproven(`server signature (the server sent ${presentable(outcome.error)} instead)`)
+  // timingSafeEqual throws for different lengths; the length is public, so this comparison tells nobody anything.
+  if (outcome.signature.length !== serverSignature.length) throw unproven('server signature (of the wrong length)')
+  if (!timingSafeEqual(outcome.signature, serverSignature)) throw unproven('server signature')
+}
+
+const DIGEST_BYTES = 32
+
+/** RFC 5802 section 7 writes its error codes in lower-case words; anything else may be an echo of what we sent. */
+function presentable(errorCode: string): string {
+  return /^[a-z-]{1,40}$/.test(errorCode) ? errorCode : 'an unreadable error code'
+}
+
+function hmac(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha256', key).update(data).digest())
+}
+
+function exclusiveOr(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return left.map((byte, index) => byte ^ (right[index] as number))
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+function unproven(what: string): Fault {
+  return new Fault({ kind: 'unproven', what })
+}
