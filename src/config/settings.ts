@@ -3,14 +3,8 @@
  * Past this type nothing is optional, undefined or a string that still has to be parsed.
  */
 import type { Secret } from '../auth/secret.ts'
-
-/** Where the server listens: a TCP host and port, or the path of a Unix-domain socket. */
-export type Endpoint =
-  | { readonly transport: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly transport: 'unix'; readonly path: string }
-
-/** Minor versions of protocol 3 that this library speaks. */
-export type ProtocolVersion = '3.0' | '3.2'
+import type { Endpoint } from '../net/dial.ts'
+import type { ProtocolVersion } from '../protocol/startup.ts'
 
 export interface Settings {
   readonly endpoint: Endpoint

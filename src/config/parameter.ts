@@ -1,0 +1,115 @@
+/**
+ * One connection parameter: what it is called, what it means, and how it is read, from text (a URI) or from a
+ * value (an object). There are four kinds of them, made by the four functions below; the table in
+ * parameters.ts consists of their results. An empty text is no value, in either form: PostgreSQL's libpq
+ * says the same of most parameters, and one rule for all is easier to remember.
+ */
+import { Secret } from '../auth/secret.ts'
+import type { ConnectTarget } from './target.ts'
+import { unusable } from './unusable.ts'
+
+/** What the documentation needs to know of a parameter. */
+export interface About {
+  /** Its name in `ConnectTarget`. */
+  readonly property: keyof ConnectTarget
+  /** Where the PostgreSQL manual describes it; null if it is ours, and libpq does not know it. */
+  readonly anchor: string | null
+  /** What holds if it is not given, in words. */
+  readonly default: string
+  /** What it says, in one line. */
+  readonly meaning: string
+}
+
+export interface Parameter<Value> extends About {
+  /** Its type in `ConnectTarget`. */
+  readonly type: 'string' | 'number' | 'boolean' | 'string | Secret'
+  /** Read it from a connection string. undefined: not given. Throws Fault, which names the parameter `name`. */
+  readonly fromText: (name: string, text: string) => Value | undefined
+  /** Read it from a property. undefined: not given. Throws Fault, which names the parameter `name`. */
+  readonly fromValue: (name: string, value: unknown) => Value | undefined
+}
+
+/** Turn a value of the right type into what is kept, or throw. */
+type Read<From, To> = (name: string, value: From) => To
+
+export function text<Value = string>(about: About, read: Read<string, Value>): Parameter<Value> {
+  const fromText = (name: string, value: string): Value | undefined =>
+    value === '' ? undefined : read(name, checkSendable(name, value))
+  return {
+    ...about,
+    type: 'string',
+    fromText,
+    fromValue: (name, value) => {
+      if (typeof value !== 'string') throw wrongType(name, 'a string', value)
+      return fromText(name, value)
+    },
+  }
+}
+
+export function secret(about: About): Parameter<Secret> {
+  const fromText = (name: string, value: string): Secret | undefined =>
+    value === '' ? undefined : new Secret(checkSendable(name, value))
+  return {
+    ...about,
+    type: 'string | Secret',
+    fromText,
+    fromValue: (name, value) => {
+      const revealed: unknown = value instanceof Secret ? value.reveal() : value
+      if (typeof revealed !== 'string') throw wrongType(name, 'a string or a Secret', revealed)
+      return fromText(name, revealed)
+    },
+  }
+}
+
+export function number(about: About, read: Read<number, number>): Parameter<number> {
+  return {
+    ...about,
+    type: 'number',
+    fromText: (name, value) => (value === '' ? undefined : read(name, parseInteger(name, value))),
+    fromValue: (name, value) => {
+      if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+      return read(name, value)
+    },
+  }
+}
+
+export function boolean(about: About): Parameter<boolean> {
+  return {
+    ...about,
+    type: 'boolean',
+    fromText: (name, value) => {
+      if (value === '') return undefined
+      if (['true', 'on', 'yes', '1'].includes(value)) return true
+      if (['false', 'off', 'no', '0'].includes(value)) return false
+      throw unusable(name, "must be 'true', 'on', 'yes' or '1', or 'false', 'off', 'no' or '0'")
+    },
+    fromValue: (name, value) => {
+      if (typeof value !== 'boolean') throw wrongType(name, 'a boolean', value)
+      return value
+    },
+  }
+}
+
+/**
+ * A String of the protocol ends at its first NUL: what follows would be read as the next parameter, and so
+ * inject one (#PROTOCOL-MESSAGE-TYPES). A lone surrogate has no UTF-8, and would leave as U+FFFD instead.
+ */
+function checkSendable(name: string, value: string): string {
+  if (value.includes('\0')) throw unusable(name, 'holds a NUL character, which ends a string in the protocol')
+  if (!value.isWellFormed()) throw unusable(name, 'holds a lone surrogate, which cannot be sent as UTF-8')
+  return value
+}
+
+/** As libpq's pqParseIntParam: decimal, spaces around it are lawful, and it must fit a C int. */
+function parseInteger(name: string, value: string): number {
+  const trimmed = value.trim()
+  const parsed = Number(trimmed)
+  if (!/^[+-]?\d+$/.test(trimmed) || Math.abs(parsed) > 2_147_483_647) {
+    throw unusable(name, 'must be one decimal integer of at most 32 bits')
+  }
+  return parsed
+}
+
+function wrongType(name: string, expected: string, value: unknown): Error {
+  return unusable(name, `must be ${expected}; what came is of type ${value === null ? 'null' : typeof value}`)
+}

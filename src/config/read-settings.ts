@@ -1,0 +1,112 @@
+/**
+ * From what the caller wrote to `Settings`: a reader for each form, then the defaults, then the checks that need
+ * more than one parameter. Key/value strings, the environment, the password file and the service file are not
+ * built yet; each will be one more reader whose result goes under the others'.
+ *
+ * Manual: #LIBPQ-CONNSTRING, #LIBPQ-PARAMKEYWORDS.
+ */
+
+import type { Endpoint } from '../net/dial.ts'
+import { LIMITS } from '../protocol/limits.ts'
+import { isConnectionUri, readConnectionUri } from './connection-uri.ts'
+import { type Given, PARAMETERS } from './parameters.ts'
+import { readTarget } from './read-target.ts'
+import type { Settings } from './settings.ts'
+import { type Surroundings, SYSTEM } from './surroundings.ts'
+import type { ConnectTarget } from './target.ts'
+import { unusable, WHOLE } from './unusable.ts'
+
+/**
+ * Read a connection URI, or an object with libpq's parameters in camelCase, and settle everything it leaves open.
+ *
+ * Throws Fault { kind: 'config', parameter, problem }, and nothing else. Its text quotes no value.
+ */
+export function readSettings(target: string | ConnectTarget, surroundings: Surroundings = SYSTEM): Settings {
+  return settle(typeof target === 'string' ? readConnectionString(target) : readTarget(target), surroundings)
+}
+
+function readConnectionString(conninfo: string): Given {
+  if (isConnectionUri(conninfo)) return readConnectionUri(conninfo)
+  const form = 'postgresql://user@host:5432/dbname?application_name=mine'
+  if (/^\s*\w+\s*=/.test(conninfo)) {
+    throw unusable(WHOLE, `is of the form 'host=... port=...', which is not built yet; write it as ${form}`)
+  }
+  throw unusable(WHOLE, `begins with neither postgresql:// nor postgres://; write it as ${form}`)
+}
+
+function settle(given: Given, surroundings: Surroundings): Settings {
+  const user = given.user ?? readSystemUser(surroundings)
+  return {
+    endpoint: chooseEndpoint(given, surroundings),
+    user,
+    database: given.dbname ?? user,
+    password: given.password ?? null,
+    runtimeParameters: collectRuntimeParameters(given),
+    ...chooseProtocolVersions(given),
+    connectTimeoutMs: given.connect_timeout === undefined ? null : toMilliseconds(given.connect_timeout),
+    allowCleartextPassword: given.allow_cleartext_password ?? false,
+    scramIterationsMax: given.scram_iterations_max ?? LIMITS.scramIterationsMax,
+  }
+}
+
+function readSystemUser(surroundings: Surroundings): string {
+  let name: string | undefined
+  try {
+    name = PARAMETERS.user.fromText('user', surroundings.userName())
+  } catch (cause) {
+    // A container that runs under a bare number has no name for it.
+    throw unusable('user', 'is not given, and the operating system has no name to use instead; give one', { cause })
+  }
+  if (name === undefined) throw unusable('user', "is not given, and the operating system's name is empty; give one")
+  return name
+}
+
+function chooseEndpoint(given: Given, surroundings: Surroundings): Endpoint {
+  const host = given.host ?? findSocketDirectory(surroundings) ?? 'localhost'
+  const port = given.port ?? 5432
+  if (!host.startsWith('/')) return { transport: 'tcp', host, port }
+  if (surroundings.platform === 'win32') {
+    throw unusable('host', "begins with '/', but Node has no Unix-domain sockets on Windows; give a host name")
+  }
+  // The name that the server gives its socket: #GUC-UNIX-SOCKET-DIRECTORIES.
+  const path = `${host}/.s.PGSQL.${port}`
+  // sockaddr_un holds so much and a NUL. Node 20 cuts a longer path off without a word, and dials what is left.
+  const pathBytesMax = surroundings.platform === 'darwin' ? 103 : 107
+  const pathBytes = Buffer.byteLength(path)
+  if (pathBytes > pathBytesMax) {
+    throw unusable('host', `makes a socket path of ${pathBytes} bytes; the operating system takes ${pathBytesMax}`)
+  }
+  return { transport: 'unix', path }
+}
+
+/** libpq's is fixed when it is compiled. We look where the usual builds put it, as pgx does. */
+function findSocketDirectory(surroundings: Surroundings): string | undefined {
+  if (surroundings.platform === 'win32') return undefined
+  const macOnly = surroundings.platform === 'darwin' ? ['/private/tmp'] : []
+  return ['/var/run/postgresql', ...macOnly, '/tmp'].find((path) => surroundings.isDirectory(path))
+}
+
+function collectRuntimeParameters(given: Given): Settings['runtimeParameters'] {
+  const applicationName = given.application_name ?? given.fallback_application_name
+  return [
+    // Always sent: without it the database's own setting would decide how our bytes are read.
+    ['client_encoding', 'UTF8'],
+    ...(applicationName === undefined ? [] : [['application_name', applicationName] as const]),
+    ...(given.options === undefined ? [] : [['options', given.options] as const]),
+  ]
+}
+
+function chooseProtocolVersions(given: Given): Pick<Settings, 'minProtocolVersion' | 'maxProtocolVersion'> {
+  const minProtocolVersion = given.min_protocol_version ?? '3.0'
+  // #LIBPQ-CONNECT-MAX-PROTOCOL-VERSION: 3.0, unless something else in the connection string needs more.
+  const maxProtocolVersion = given.max_protocol_version ?? minProtocolVersion
+  if (minProtocolVersion > maxProtocolVersion) {
+    throw unusable('min_protocol_version', `is ${minProtocolVersion}, above max_protocol_version`)
+  }
+  return { minProtocolVersion, maxProtocolVersion }
+}
+
+/** libpq rounds 1 up to 2, because its clock counts whole seconds. Ours does not. */
+function toMilliseconds(seconds: number): number {
+  return seconds > 0 ? seconds * 1000 : Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,302 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { readSettings } from '../../src/config/read-settings.ts'
+import type { ConnectTarget } from '../../src/config/target.ts'
+import type { Endpoint } from '../../src/net/dial.ts'
+import { Fault } from '../../src/protocol/failure.ts'
+import { machine, refusal } from './machine.ts'
+
+const read = (uri: string) => readSettings(uri, machine())
+const refused = (uri: string) => refusal(() => read(uri))
+
+const tcp = (host: string, port = 5432): Endpoint => ({ transport: 'tcp', host, port })
+const unix = (directory: string, port = 5432): Endpoint => ({
+  transport: 'unix',
+  path: `${directory}/.s.PGSQL.${port}`,
+})
+const LOCAL = tcp('localhost')
+
+interface Expected {
+  readonly endpoint: Endpoint
+  readonly user?: string
+  readonly database?: string
+  readonly password?: string
+}
+
+// The facts are those of libpq's own regression test, src/interfaces/libpq/t/001_uri.pl; what is not named in a
+// case is at its default. Key: the URI.
+const UNDERSTOOD: Readonly<Record<string, Expected>> = {
+  'postgresql://uri-user:secret@host:12345/db': {
+    endpoint: tcp('host', 12345),
+    user: 'uri-user',
+    password: 'secret',
+    database: 'db',
+  },
+  'postgresql://uri-user@host:12345/db': { endpoint: tcp('host', 12345), user: 'uri-user', database: 'db' },
+  'postgresql://uri-user@host/db': { endpoint: tcp('host'), user: 'uri-user', database: 'db' },
+  'postgresql://host:12345/db': { endpoint: tcp('host', 12345), database: 'db' },
+  'postgresql://host/db': { endpoint: tcp('host'), database: 'db' },
+  'postgresql://uri-user@host:12345/': { endpoint: tcp('host', 12345), user: 'uri-user' },
+  'postgresql://uri-user@host/': { endpoint: tcp('host'), user: 'uri-user' },
+  'postgresql://uri-user@': { endpoint: LOCAL, user: 'uri-user' },
+  'postgresql://host:12345/': { endpoint: tcp('host', 12345) },
+  'postgresql://host:12345': { endpoint: tcp('host', 12345) },
+  'postgresql://host/': { endpoint: tcp('host') },
+  'postgresql://host': { endpoint: tcp('host') },
+  'postgresql://': { endpoint: LOCAL },
+  'postgresql://%68ost/': { endpoint: tcp('host') },
+  'postgresql://host/db?user=uri-user': { endpoint: tcp('host'), user: 'uri-user', database: 'db' },
+  'postgresql://host/db?user=uri-user&port=12345': {
+    endpoint: tcp('host', 12345),
+    user: 'uri-user',
+    database: 'db',
+  },
+  'postgresql://host/db?u%73er=someotheruser&port=12345': {
+    endpoint: tcp('host', 12345),
+    user: 'someotheruser',
+    database: 'db',
+  },
+  'postgresql://host:12345?user=uri-user': { endpoint: tcp('host', 12345), user: 'uri-user' },
+  'postgresql://host?user=uri-user': { endpoint: tcp('host'), user: 'uri-user' },
+  'postgresql://host?': { endpoint: tcp('host') },
+  'postgresql://[::1]:12345/db': { endpoint: tcp('::1', 12345), database: 'db' },
+  'postgresql://[::1]/db': { endpoint: tcp('::1'), database: 'db' },
+  'postgresql://[2001:db8::1234]/': { endpoint: tcp('2001:db8::1234') },
+  // Not an address; but whoever resolves it has to say so.
+  'postgresql://[200z:db8::1234]/': { endpoint: tcp('200z:db8::1234') },
+  'postgresql://[::1]': { endpoint: tcp('::1') },
+  'postgres://': { endpoint: LOCAL },
+  'postgres:///': { endpoint: LOCAL },
+  'postgres:///db': { endpoint: LOCAL, database: 'db' },
+  'postgres://uri-user@/db': { endpoint: LOCAL, user: 'uri-user', database: 'db' },
+  'postgres://?host=/path/to/socket/dir': { endpoint: unix('/path/to/socket/dir') },
+  'postgres://@host': { endpoint: tcp('host') },
+  'postgres://host:/': { endpoint: tcp('host') },
+  'postgres://:12345/': { endpoint: tcp('localhost', 12345) },
+  'postgres://otheruser@?host=/no/such/directory': { endpoint: unix('/no/such/directory'), user: 'otheruser' },
+  'postgres://otheruser@/?host=/no/such/directory': { endpoint: unix('/no/such/directory'), user: 'otheruser' },
+  'postgres://otheruser@:12345?host=/no/such/socket/path': {
+    endpoint: unix('/no/such/socket/path', 12345),
+    user: 'otheruser',
+  },
+  'postgres://otheruser@:12345/db?host=/path/to/socket': {
+    endpoint: unix('/path/to/socket', 12345),
+    user: 'otheruser',
+    database: 'db',
+  },
+  'postgres://:12345/db?host=/path/to/socket': { endpoint: unix('/path/to/socket', 12345), database: 'db' },
+  'postgres://:12345?host=/path/to/socket': { endpoint: unix('/path/to/socket', 12345) },
+  'postgres://%2Fvar%2Flib%2Fpostgresql/dbname': { endpoint: unix('/var/lib/postgresql'), database: 'dbname' },
+  'postgresql://host?sslmode=disable': { endpoint: tcp('host') },
+  'postgresql://host?sslmode=prefer': { endpoint: tcp('host') },
+
+  // Ours, by the same grammar.
+  'postgres://u:p:w@host': { endpoint: tcp('host'), user: 'u', password: 'p:w' },
+  'postgres://u:@host': { endpoint: tcp('host'), user: 'u' },
+  'postgres://:pw@host': { endpoint: tcp('host'), password: 'pw' },
+  'postgres://h%C3%B6st/d%c3%a4ta%2Fb': { endpoint: tcp('höst'), database: 'däta/b' },
+  'postgres://höst/däta/b': { endpoint: tcp('höst'), database: 'däta/b' },
+  'postgres://[fe80::1%25eth0]:1?dbname=a&': { endpoint: tcp('fe80::1%eth0', 1), database: 'a' },
+  'postgres://host/db?user=me@tenant': { endpoint: tcp('host'), user: 'me@tenant', database: 'db' },
+}
+
+describe('a connection URI', () => {
+  test.each(Object.entries(UNDERSTOOD))('%s is understood as libpq understands it', (uri, expected) => {
+    const settings = read(uri)
+    const user = expected.user ?? 'osuser'
+    expect(settings).toMatchObject({ endpoint: expected.endpoint, user, database: expected.database ?? user })
+    expect(settings.password?.reveal()).toBe(expected.password)
+  })
+
+  test('an empty value in the query is not given', () => {
+    expect(
+      read(
+        'postgres://host?user=&port=&dbname=&password=&sslmode=&connect_timeout=&allow_cleartext_password=&service=',
+      ),
+    ).toEqual(read('postgres://host'))
+  })
+
+  test('a plus sign is a plus sign, and no space', () => {
+    expect(read('postgres://?application_name=a+b').runtimeParameters).toContainEqual(['application_name', 'a+b'])
+  })
+
+  test('every parameter but those of the authority is read from the query', () => {
+    const settings = read(
+      'postgres://?connect_timeout=%20+7%20&client_encoding=utf-8&options=-c%20geqo%3Doff&application_name=app' +
+        '&fallback_application_name=other&gssencmode=disable&min_protocol_version=3.0&max_protocol_version=latest' +
+        '&allow_cleartext_password=on&scram_iterations_max=5000',
+    )
+    expect(settings).toMatchObject({
+      connectTimeoutMs: 7_000,
+      runtimeParameters: [
+        ['client_encoding', 'UTF8'],
+        ['application_name', 'app'],
+        ['options', '-c geqo=off'],
+      ],
+      minProtocolVersion: '3.0',
+      maxProtocolVersion: '3.2',
+      allowCleartextPassword: true,
+      scramIterationsMax: 5_000,
+    })
+  })
+
+  test.each(['false', 'off', 'no', '0'])('%s turns a parameter off', (text) => {
+    expect(read(`postgres://?allow_cleartext_password=${text}`).allowCleartextPassword).toBe(false)
+  })
+})
+
+// What is wrong, the URI, the parameter that is named, and a piece of what is said.
+const REFUSED: readonly (readonly [string, string, string, string])[] = [
+  // libpq's own regression cases.
+  ['a parameter that nobody knows', 'postgresql://host/db?u%7aer=someotheruser&port=12345', 'conninfo', 'is user'],
+  ['the same without a value', 'postgresql://host?uzer=', 'conninfo', 'position 19; the nearest known one is user'],
+  ['a scheme that is not ours', 'postgre://', 'conninfo', 'begins with neither postgresql:// nor postgres://'],
+  ['an IPv6 address without its end', 'postgres://[::1', 'host', 'position 12 without'],
+  ['an empty IPv6 address', 'postgres://[]', 'host', 'an empty IPv6 address at position 13'],
+  ['anything behind an IPv6 address', 'postgres://[::1]z', 'host', 'position 17'],
+  ['a query parameter without =', 'postgresql://host?zzz', 'conninfo', "without '=' at position 19"],
+  ['two query parameters without =', 'postgresql://host?value1&value2', 'conninfo', "without '=' at position 19"],
+  ['a query parameter with a second =', 'postgresql://host?key=key=value', 'conninfo', "second '='"],
+  ['a % before other letters', 'postgres://host?dbname=%XXfoo', 'dbname', 'position 24'],
+  ['a percent-encoded NUL', 'postgresql://a%00b', 'host', '%00 at position 15'],
+  ['a % before other letters in the host', 'postgresql://%zz', 'host', 'position 14'],
+  ['a % before one digit', 'postgresql://%1', 'host', 'position 14'],
+  ['a % at the end', 'postgresql://%', 'host', 'position 14'],
+  ['hostaddr, which is not built', 'postgresql://?hostaddr=127.0.0.1', 'hostaddr', 'not built here yet'],
+  ['hostaddr beside a host', 'postgresql://example.com?hostaddr=63.1.2.4', 'hostaddr', 'not built here yet'],
+  ['TLS, which is not built', 'postgresql://host?sslmode=verify-full', 'sslmode', "'verify-full', but TLS"],
+
+  // libpq 18 trims spaces, libpq 15 keeps them.
+  ['white space', 'postgresql://host?  user = uri-user', 'conninfo', 'position 19'],
+  ['a line break at the end', 'postgresql://host\n', 'conninfo', 'control character at position 18'],
+  ['a NUL as it is', 'postgresql://host/d\0b', 'conninfo', 'position 20'],
+  ['a lone surrogate', 'postgresql://host/\ud800', 'conninfo', 'lone surrogate'],
+
+  // What two parsers read differently.
+  ['#', 'postgres://good#@evil/db', 'conninfo', "'#' at position 16"],
+  ['a ? in the user', 'postgres://one?user=a@two', 'conninfo', "'?' at position 15 before an '@'"],
+  ['a second @ in the host', 'postgres://user:p@ss@host/db', 'host', "'@' at position 21"],
+  ['an @ in the port', 'postgres://user:p@ho:st@t/db', 'port', "'@' at position 24"],
+  ['an @ in a bracketed host', 'postgres://u@[a@b]', 'host', "'@' at position 16"],
+  ['an @ behind a / in the password', 'postgres://user:1/2@host/db', 'dbname', "'@' at position 20"],
+  ['a parameter twice in the query', 'postgres://?user=a&user=b', 'user', 'second time at position 20'],
+  ['a parameter twice, alike', 'postgres://?user=a&user=a', 'user', 'second time'],
+  ['a parameter twice, once empty', 'postgres://?user=a&user=', 'user', 'second time'],
+  ['a user in both places', 'postgres://a@host?user=b', 'user', 'second time at position 19'],
+  ['a host in both places', 'postgres://good/db?host=evil', 'host', 'second time'],
+  ['a host in both places, once empty', 'postgres://good/db?host=', 'host', 'second time'],
+  ['a password in both places', 'postgres://u:p@h?password=q', 'password', 'second time'],
+  ['sslmode and JDBC ssl', 'postgres://?sslmode=disable&ssl=true', 'sslmode', 'second time'],
+  ['a harmless parameter twice', 'postgres://?service=&service=', 'service', 'second time'],
+
+  // The parts.
+  ['a user that is no UTF-8', 'postgres://%ff@host', 'user', 'something else than UTF-8'],
+  ['a password with a broken %', 'postgres://u:a%b%@host', 'password', 'position 15'],
+  ['a query name with a broken %', 'postgres://?us%er=a', 'conninfo', 'position 15'],
+  ['a query value with a broken %', 'postgres://?nobody=%', 'conninfo', 'position 20'],
+  ['an empty query parameter in between', 'postgres://?user=a&&port=1', 'conninfo', "without '=' at position 20"],
+  ['several hosts', 'postgres://a,b', 'host', 'position 13; several hosts'],
+  ['several hosts with ports', 'postgres://a:1,b:2', 'host', 'position 15; several hosts'],
+  ['several bracketed hosts', 'postgres://[::1],b', 'host', 'position 17; several hosts'],
+  ['several hosts in the query', 'postgres://?host=a,b', 'host', 'names several hosts'],
+  ['a percent-encoded comma in the host', 'postgres://a%2Cb', 'host', 'names several hosts'],
+  ['an abstract socket', 'postgres:///?host=@name', 'host', 'abstract socket'],
+  ['JDBC ssl=true', 'postgres://?ssl=tru%65', 'sslmode', "'require', but TLS is not built"],
+  ['another ssl', 'postgres://?ssl=false', 'conninfo', 'the nearest known one is sslmode'],
+  ['a misspelt parameter', 'postgres://?sslmod=disable', 'conninfo', 'the nearest known one is sslmode'],
+  ['a parameter in camelCase', 'postgres://?connectTimeout=1', 'conninfo', 'is connect_timeout'],
+  ['a name of node-postgres', 'postgres://?database=a', 'conninfo', 'is dbname'],
+  ['a parameter that resembles nothing', 'postgres://?zzzzzzzz=1', 'conninfo', 'parameter at position 13'],
+  ['a property of every object', 'postgres://?constructor=1', 'conninfo', 'unknown query parameter'],
+  ['a very long unknown name', `postgres://?${'user'.repeat(17)}=1`, 'conninfo', 'unknown query parameter'],
+  ['a port that is no number', 'postgres://host:abc', 'port', 'decimal integer'],
+  ['a hexadecimal port', 'postgres://host:0x10', 'port', 'decimal integer'],
+  ['port 0', 'postgres://host:0', 'port', 'from 1 to 65535'],
+  ['port 65536', 'postgres://host:65536', 'port', 'from 1 to 65535'],
+  ['a number of 33 bits', 'postgres://?connect_timeout=2147483648', 'connect_timeout', 'at most 32 bits'],
+  ['a fractional number', 'postgres://?connect_timeout=1.5', 'connect_timeout', 'decimal integer'],
+  ['a flag that is no flag', 'postgres://?allow_cleartext_password=2', 'allow_cleartext_password', "'true', 'on'"],
+
+  // Other forms of string.
+  ['a key/value string', 'host=localhost port=5432', 'conninfo', "'host=... port=...', which is not built yet"],
+  ['an empty string', '', 'conninfo', 'write it as postgresql://user@host:5432/dbname'],
+  ['a scheme in capitals', 'POSTGRES://host', 'conninfo', 'begins with neither'],
+]
+
+describe('a connection string is refused', () => {
+  test.each(REFUSED)('for %s', (_, uri, parameter, problem) => {
+    const failure = refused(uri)
+    expect(failure.parameter).toBe(parameter)
+    expect(failure.problem).toContain(problem)
+  })
+})
+
+// A text that a String of the protocol can carry.
+const text = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+  .filter((s) => !s.includes('\0') && s.isWellFormed())
+const host = text.filter((s) => !s.includes(',') && !s.startsWith('@'))
+
+test('whatever is percent-encoded into a URI reads back equal, and equal to the object that says the same', () => {
+  const encode = encodeURIComponent
+  fc.assert(
+    fc.property(text, text, host, fc.integer({ min: 1, max: 65_535 }), text, text, text, (...parts) => {
+      const [user, password, hostName, port, dbname, applicationName, options] = parts
+      const fromUri = read(
+        `postgresql://${encode(user)}:${encode(password)}@${encode(hostName)}:${port}/${encode(dbname)}` +
+          `?application_name=${encode(applicationName)}&options=${encode(options)}`,
+      )
+      const target: ConnectTarget = { user, password, host: hostName, port, dbname, applicationName, options }
+      expect(fromUri).toEqual(readSettings(target, machine()))
+      expect(fromUri).toMatchObject({ user, database: dbname })
+      expect(fromUri.password?.reveal()).toBe(password)
+      expect(fromUri.endpoint).toEqual(hostName.startsWith('/') ? unix(hostName, port) : tcp(hostName, port))
+      expect(fromUri.runtimeParameters).toEqual([
+        ['client_encoding', 'UTF8'],
+        ['application_name', applicationName],
+        ['options', options],
+      ])
+    }),
+  )
+})
+
+// Strings that are nearly URIs: the grammar's own characters and words, in any order.
+const nearlyUri = fc
+  .array(
+    fc.oneof(fc.constantFrom(...'@:/?&=%,[]#+\0\n ', '%2', '%41', '%00', '%ff', 'host', 'port=1', 'ssl=true'), text),
+  )
+  .map((pieces) => `postgres://${pieces.join('')}`)
+
+test('no string makes anything but settings or a config failure', () => {
+  fc.assert(
+    fc.property(fc.oneof(nearlyUri, fc.string({ unit: 'binary' }), fc.string()), (conninfo) => {
+      try {
+        expect(read(conninfo).user).not.toBe('')
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        expect(error.failure).toMatchObject({ kind: 'config', parameter: /./, problem: /./ })
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a password that was not percent-encoded is not quoted in the failure, wherever its pieces end up', () => {
+  const piece = 'Tr0ub4dor'
+  const password = fc
+    .array(fc.constantFrom(piece, piece, ...'@:/?&=%,[]# ', 'port=', 'sslmode=', '1'))
+    .map((p) => p.join(''))
+  fc.assert(
+    fc.property(password, (raw) => {
+      try {
+        read(`postgres://user:${raw}@host/db`)
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        expect(JSON.stringify(error.failure)).not.toContain(piece)
+        expect(error.stack).not.toContain(piece)
+        expect(String(error.cause)).not.toContain(piece)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { NOT_BUILT, PARAMETERS } from '../../src/config/parameters.ts'
+import type { ConnectTarget } from '../../src/config/target.ts'
+
+// Does not compile unless it names every property of the public type, and no other.
+const PROPERTIES: Readonly<Record<keyof ConnectTarget, true>> = {
+  host: true,
+  port: true,
+  dbname: true,
+  user: true,
+  password: true,
+  connectTimeout: true,
+  clientEncoding: true,
+  applicationName: true,
+  fallbackApplicationName: true,
+  options: true,
+  sslmode: true,
+  gssencmode: true,
+  minProtocolVersion: true,
+  maxProtocolVersion: true,
+  allowCleartextPassword: true,
+  scramIterationsMax: true,
+}
+
+const rows = Object.entries(PARAMETERS)
+
+test('the table and the public type name the same properties', () => {
+  expect(rows.map(([, { property }]) => property).sort()).toEqual(Object.keys(PROPERTIES).sort())
+})
+
+test('a property is its parameter in camelCase', () => {
+  for (const [name, { property }] of rows) {
+    expect(property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)).toBe(name)
+  }
+})
+
+test('every parameter has a place in the manual, except the two that are ours', () => {
+  const ours = rows.filter(([, { anchor }]) => anchor === null).map(([name]) => name)
+  expect(ours).toEqual(['allow_cleartext_password', 'scram_iterations_max'])
+  for (const [name, { anchor }] of [...rows, ...Object.entries(NOT_BUILT)]) {
+    if (anchor !== null)
+      expect(anchor).toMatch(new RegExp(`^#LIBPQ-(CONNECT-)?${name.replaceAll('_', '-').toUpperCase()}$`))
+  }
+})
+
+test('a parameter is built or it is not', () => {
+  for (const [name] of rows) expect(NOT_BUILT).not.toHaveProperty(name)
+})
