@@ -1,0 +1,107 @@
+/**
+ * What callers see when something fails: where it was (`phase`, the name of a state), what it was
+ * (`failure`, as data), and a sentence that says what was expected, what came and what to do.
+ *
+ * Names follow the platform: AbortError if the caller aborted, TimeoutError if the deadline passed.
+ */
+import type { Failure } from '../protocol/failure.ts'
+import { AWAITED, type StateName } from './handshake/table.ts'
+import { SESSION_AWAITED, type SessionStateName } from './session/table.ts'
+import type { Timeline } from './timeline.ts'
+
+/** A connect that did not become a session. Nothing of it is left: no socket, no timer, no listener. */
+export class HandshakeError extends Error {
+  /** The name of the state in which it ended. */
+  readonly phase: StateName
+  /** What ended it. `failure.kind` says whose fault it was. */
+  readonly failure: Failure
+  /** Every state until then, with times, bytes and messages. */
+  readonly timeline: Timeline
+
+  constructor(phase: StateName, failure: Failure, timeline: Timeline, options?: ErrorOptions) {
+    super(sentence(failure, phase, AWAITED[phase]), options)
+    this.name = nameFor(failure) ?? 'HandshakeError'
+    this.phase = phase
+    this.failure = failure
+    this.timeline = timeline
+  }
+}
+
+/** A query that failed, or a session that has ended. */
+export class SessionError extends Error {
+  /** The name of the session's state in which it happened. */
+  readonly phase: SessionStateName
+  readonly failure: Failure
+
+  constructor(phase: SessionStateName, failure: Failure, options?: ErrorOptions) {
+    super(sentence(failure, phase, SESSION_AWAITED[phase]), options)
+    this.name = nameFor(failure) ?? 'SessionError'
+    this.phase = phase
+    this.failure = failure
+  }
+
+  /** Five characters (#ERRCODES-APPENDIX) if the server refused, otherwise empty. */
+  get sqlstate(): string {
+    return this.failure.kind === 'refused' ? this.failure.sqlstate : ''
+  }
+}
+
+function nameFor(failure: Failure): string | null {
+  if (failure.kind === 'aborted') return 'AbortError'
+  return failure.kind === 'deadline' ? 'TimeoutError' : null
+}
+
+/** One failure as a sentence: what happened, where, and what can be done. */
+function sentence(failure: Failure, phase: string, awaited: string | null): string {
+  const waiting = awaited === null ? '' : `, waiting for ${awaited}`
+  switch (failure.kind) {
+    case 'deadline':
+      return `the deadline of ${failure.timeoutMs} ms passed in ${phase}${waiting}`
+    case 'aborted':
+      return `the caller aborted in ${phase}${waiting}`
+    case 'refused': {
+      const code = [failure.severity, failure.sqlstate && `SQLSTATE ${failure.sqlstate}`].filter(Boolean).join(', ')
+      const hint = failure.fields.get('hint') ?? REMEDIES.get(failure.sqlstate)
+      return `the server refused in ${phase}: ${failure.message} (${code})${hint === undefined ? '' : `; ${hint}`}`
+    }
+    case 'misbehaved':
+      return `the server broke the protocol in ${phase}: expected ${oneOf(failure.expected)}, received ${failure.received}`
+    case 'malformed': {
+      const where = failure.field === '' ? failure.message : `${failure.message}, field ${failure.field}`
+      return `the server sent bytes that are no message, in ${phase}: ${where}, byte ${failure.offset}: ${failure.problem}`
+    }
+    case 'limit':
+      return `the server passed a limit in ${phase}: ${failure.what}: ${failure.received}, allowed are ${failure.limit}`
+    case 'unproven':
+      return `the server did not prove who it is, in ${phase}: ${failure.what}; do not trust it, and check host and password`
+    case 'policy':
+      return `refused for your safety in ${phase}: ${failure.what}; ${failure.advice}`
+    case 'incompatible':
+      return `nothing in common with the server in ${phase}: ${failure.what}: it offers ${list(failure.offered)}; supported here: ${list(failure.supported)}`
+    case 'lost':
+      return failure.code === 'FIN'
+        ? `the server closed the connection in ${phase}${waiting}`
+        : `the connection failed in ${phase}: ${failure.detail} (${failure.code})`
+    case 'config':
+      return `${failure.parameter}: ${failure.problem}`
+  }
+}
+
+/** What to do about the refusals that people meet while connecting, where the server gives no hint. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['28P01', 'check user and password'],
+  ['28000', "check the user, and that the server's pg_hba.conf lets it in from here"],
+  ['3D000', 'check the name of the database'],
+  ['53300', 'all connections are taken: use fewer, or raise max_connections'],
+  ['57P03', 'the server is starting up or shutting down: try again shortly'],
+])
+
+function oneOf(names: readonly string[]): string {
+  if (names.length === 0) return 'nothing'
+  if (names.length === 1) return String(names[0])
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'nothing' : names.join(', ')
+}

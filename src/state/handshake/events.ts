@@ -1,0 +1,34 @@
+/**
+ * What moves the handshake, and what it asks for in return. Events come in, effects go out; between them
+ * stands a table and no I/O.
+ */
+import type { Secret } from '../../auth/secret.ts'
+import type { BackendMessage } from '../../protocol/backend.ts'
+import type { FrontendMessage } from '../../protocol/frontend.ts'
+import type { StartupPacket } from '../../protocol/startup.ts'
+import type { EventTyped } from '../machine.ts'
+
+/** A message of the server, or something of our own that has come to its end. */
+export type Event =
+  | BackendMessage
+  | { readonly type: 'Dial' }
+  | { readonly type: 'TransportOpened' }
+  | { readonly type: 'SendStartup' }
+  | { readonly type: 'SaslKeyDerived'; readonly saltedPassword: Uint8Array }
+  /** The transport ended or never came to be. `code` is the operating system's, or 'FIN'. */
+  | { readonly type: 'TransportLost'; readonly code: string; readonly detail: string }
+
+export type EventName = Event['type']
+export type EventOf<E extends EventName> = EventTyped<Event, E>
+
+/** What is to be done in the world. The driver does it; what comes of it is the next event. */
+export type Effect =
+  | { readonly do: 'dial' }
+  | { readonly do: 'send'; readonly message: StartupPacket | FrontendMessage }
+  | {
+      readonly do: 'deriveKey'
+      /** After SASLprep. */
+      readonly password: Secret
+      readonly salt: Uint8Array
+      readonly iterations: number
+    }

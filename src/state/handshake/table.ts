@@ -1,0 +1,85 @@
+/**
+ * The handshake. Read this first.
+ *
+ * Rows are states: what is being awaited. Columns are events: what the server sent, or what we ourselves
+ * have just finished. Cells are the next state. What is not here is an error, and the error names the row
+ * and the event. From this constant come the types of the transitions, the diagram, the docs and the test
+ * of every pair of state and event.
+ *
+ *   Disconnected ─▶ Dialing ─▶ Connected ─▶ AwaitingAuthentication ─┬─▶ AwaitingReady ─▶ Ready
+ *                                                                   ├─▶ AwaitingVerdict ─▶ ⋯
+ *                                                                   └─▶ AwaitingSaslChallenge ─▶ ⋯
+ *
+ * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION.
+ */
+import { closed } from '../machine.ts'
+
+export const TABLE = closed({
+  Disconnected: {
+    Dial: 'Dialing',
+  },
+  Dialing: {
+    TransportOpened: 'Connected',
+  },
+  // The hub: the transport is open, and the next move is ours. policy.ts chooses it.
+  Connected: {
+    SendStartup: 'AwaitingAuthentication',
+  },
+  AwaitingAuthentication: {
+    NegotiateProtocolVersion: 'AwaitingAuthentication',
+    AuthenticationOk: 'AwaitingReady',
+    AuthenticationCleartextPassword: 'AwaitingVerdict',
+    AuthenticationMD5Password: 'AwaitingVerdict',
+    AuthenticationSASL: 'AwaitingSaslChallenge',
+    // Lawful requests that we cannot answer.
+    AuthenticationKerberosV5: 'Failed',
+    AuthenticationGSS: 'Failed',
+    AuthenticationSSPI: 'Failed',
+  },
+  AwaitingSaslChallenge: {
+    AuthenticationSASLContinue: 'DerivingSaslKey',
+  },
+  // The one slow computation of the handshake has a state of its own, so that the deadline can name it.
+  DerivingSaslKey: {
+    SaslKeyDerived: 'AwaitingSaslOutcome',
+  },
+  // No AuthenticationOk here: once SASL has begun, the server must prove itself before it is believed.
+  AwaitingSaslOutcome: {
+    AuthenticationSASLFinal: 'AwaitingVerdict',
+  },
+  AwaitingVerdict: {
+    AuthenticationOk: 'AwaitingReady',
+  },
+  AwaitingReady: {
+    ParameterStatus: 'AwaitingReady',
+    BackendKeyData: 'AwaitingReady',
+    ReadyForQuery: 'Ready',
+  },
+  Ready: {},
+  Failed: {},
+})
+
+/** What holds in every row but the last two. */
+export const EVERYWHERE = {
+  ErrorResponse: 'Failed',
+  NoticeResponse: 'the same state',
+  TransportLost: 'Failed',
+} as const
+
+/** The names of the states. They are also what an error's `phase` says. */
+export type StateName = keyof typeof TABLE
+
+/** What a state waits for, in words: for error messages, timelines and the documentation. null: for nobody. */
+export const AWAITED: Readonly<Record<StateName, string | null>> = {
+  Disconnected: null,
+  Dialing: 'the connection to be opened (name lookup and TCP, or the Unix-domain socket)',
+  Connected: null,
+  AwaitingAuthentication: 'the server to say how it wants us to authenticate',
+  AwaitingSaslChallenge: "the server's SCRAM challenge: nonce, salt and iterations",
+  DerivingSaslKey: 'our own computation of the salted password (PBKDF2)',
+  AwaitingSaslOutcome: "the server's SCRAM signature, which proves that it knows the password",
+  AwaitingVerdict: 'the server to accept or refuse our authentication',
+  AwaitingReady: 'the server to start a backend and to report its parameters',
+  Ready: null,
+  Failed: null,
+}
