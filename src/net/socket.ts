@@ -1,0 +1,110 @@
+/**
+ * A TCP or Unix-domain socket as a transport. Pulled, not pushed: nothing is read from the network that
+ * nobody has asked for, but for what one buffer holds.
+ */
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { type Transport, TransportError } from './transport.ts'
+import { until } from './until.ts'
+
+/** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
+const QUEUED_BYTES_MAX = 256 * 1024
+
+/** Open a socket. Rejects with `signal.reason` or TransportError; in either case the socket is gone. */
+export async function openSocket(options: NetConnectOpts, signal: AbortSignal): Promise<Transport> {
+  signal.throwIfAborted()
+  const socket = connect(options)
+  try {
+    await until<void>(signal, (resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) => reject(lost(error))
+      socket.once('connect', resolve).once('error', onError)
+      return () => socket.off('connect', resolve).off('error', onError)
+    })
+  } catch (error) {
+    discard(socket)
+    throw error
+  }
+  return new SocketTransport(socket)
+}
+
+class SocketTransport implements Transport {
+  readonly #socket: Socket
+  readonly #queue: Buffer[] = []
+  #queuedBytes = 0
+  #ended = false
+  #error: TransportError | null = null
+  /** Told when something has changed. */
+  readonly #waiting = new Set<() => void>()
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    // Bytes are taken over as they come: an error later would make Node drop what it still held.
+    socket.on('data', (chunk: Buffer) => {
+      this.#queue.push(chunk)
+      this.#queuedBytes += chunk.length
+      if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
+      this.#tell()
+    })
+    socket.on('end', () => {
+      this.#ended = true
+      this.#tell()
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#error = lost(error)
+      this.#tell()
+    })
+    socket.on('close', () => {
+      this.#error ??= new TransportError('ECLOSED', 'the connection was closed on our side')
+      this.#tell()
+    })
+    socket.on('drain', () => this.#tell())
+  }
+
+  async read(signal: AbortSignal): Promise<Buffer | null> {
+    for (;;) {
+      signal.throwIfAborted()
+      const chunk = this.#queue.shift()
+      if (chunk !== undefined) {
+        this.#queuedBytes -= chunk.length
+        if (this.#queue.length === 0) this.#socket.resume()
+        return chunk
+      }
+      // Whatever was received comes first: the reason for which a server hung up is in its last bytes.
+      if (this.#ended) return null
+      if (this.#error !== null) throw this.#error
+      await this.#change(signal)
+    }
+  }
+
+  async write(bytes: Buffer, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    // A broken connection is met by the reader, who first gets what the server still had to say.
+    if (this.#socket.destroyed || this.#socket.write(bytes)) return
+    while (this.#socket.writableNeedDrain && this.#error === null) await this.#change(signal)
+  }
+
+  destroy(): void {
+    discard(this.#socket)
+    this.#tell()
+  }
+
+  #change(signal: AbortSignal): Promise<void> {
+    return until<void>(signal, (resolve) => {
+      this.#waiting.add(resolve)
+      return () => this.#waiting.delete(resolve)
+    })
+  }
+
+  #tell(): void {
+    for (const resolve of [...this.#waiting]) resolve()
+  }
+}
+
+/** The one place where sockets die. An error that comes afterwards concerns nobody. */
+function discard(socket: Socket): void {
+  socket.on('error', () => {})
+  socket.destroy()
+}
+
+function lost(error: NodeJS.ErrnoException): TransportError {
+  return new TransportError(error.code ?? 'EUNKNOWN', error.message, { cause: error })
+}
