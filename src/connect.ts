@@ -1,0 +1,174 @@
+/**
+ * The driver: one deadline, one loop, one place where sockets die. The rules of the handshake are not here
+ * but in state/handshake/table.ts and its transitions; this does what they ask for, and reports back.
+ */
+import { randomBytes } from 'node:crypto'
+import { readSettings } from './config/read-settings.ts'
+import type { Settings } from './config/settings.ts'
+import type { ConnectTarget } from './config/target.ts'
+import { type Clock, Deadline, monotonicClock } from './net/deadline.ts'
+import { dial } from './net/dial.ts'
+import { deriveKey } from './net/kdf.ts'
+import { TransportError } from './net/transport.ts'
+import { type Failure, Fault } from './protocol/failure.ts'
+import { Session } from './session.ts'
+import { HandshakeError } from './state/errors.ts'
+import type { Effect, Event, EventOf } from './state/handshake/events.ts'
+import { begin, nextMove } from './state/handshake/policy.ts'
+import type { State } from './state/handshake/states.ts'
+import type { StateName } from './state/handshake/table.ts'
+import { handshake } from './state/handshake/transitions.ts'
+import { TimelineRecorder } from './state/timeline.ts'
+import { Wire } from './wire.ts'
+
+/** What is used when neither timeoutMs nor connect_timeout is given: a connect without a deadline is the bug that this library ends. */
+export const DEFAULT_TIMEOUT_MS = 10_000
+
+export interface ConnectOptions {
+  /**
+   * Milliseconds for everything: name lookup, connection, authentication, until the session is ready.
+   * Zero or less fails at once, Infinity waits for ever. Default: connect_timeout, else 10 seconds; if both
+   * are given, the shorter one counts.
+   */
+  readonly timeoutMs?: number | undefined
+  /** Aborts the connect. Its reason becomes the error's `cause`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a connect needs of the world. Tests and simulations bring their own. */
+export interface Runtime {
+  readonly clock: Clock
+  readonly dial: typeof dial
+  readonly deriveKey: typeof deriveKey
+  readonly randomBytes: (lengthBytes: number) => Buffer
+}
+
+const NODE: Runtime = { clock: monotonicClock, dial, deriveKey, randomBytes }
+
+/**
+ * Connect to PostgreSQL. Settles exactly once, on time, with a session or with a HandshakeError that names
+ * the state; after an error nothing is left behind.
+ *
+ * @param target a connection URI (#LIBPQ-CONNSTRING-URIS), or an object with libpq's names in camelCase
+ * @example
+ * const session = await connect('postgres://app:secret@localhost/app', { timeoutMs: 3_000 })
+ * const [result] = await session.query('select 1 as one')
+ * await session.close()
+ */
+export function connect(target: string | ConnectTarget, options: ConnectOptions = {}): Promise<Session> {
+  return connectWith(NODE, target, options)
+}
+
+/** `connect` in a world of one's own. */
+export async function connectWith(
+  runtime: Runtime,
+  target: string | ConnectTarget,
+  options: ConnectOptions,
+): Promise<Session> {
+  const timeline = new TimelineRecorder(runtime.clock.now, 'Disconnected')
+  let phase: StateName = 'Disconnected'
+  let deadline: Deadline | undefined
+  let wire: Wire | undefined
+  let cause: unknown
+
+  try {
+    const settings = readSettings(target)
+    deadline = startDeadline(settings, options, runtime.clock)
+    const { signal } = deadline
+
+    let state: State = begin({ ...settings, clientNonce: runtime.randomBytes(18).toString('base64') })
+    let effects: readonly Effect[] = []
+    while (state.name !== 'Ready') {
+      let event: Event | null = nextMove(state)
+      for (const effect of effects) event = (await perform(effect, settings, signal)) ?? event
+      event ??= await listen(signal)
+      ;({ state, effects } = handshake.receive(state, event, signal))
+      if (state.name === 'Failed') throw new Fault(state.failure, { cause })
+      phase = state.name
+      timeline.enter(phase)
+    }
+    return new Session(opened(wire), state, timeline.finish(), runtime.clock)
+  } catch (error) {
+    // The one place where sockets die.
+    wire?.destroy()
+    const failure = failureOf(error, deadline)
+    // What is no failure of a connection is a defect of this library, and must not pass for one.
+    if (failure === null) throw error
+    throw new HandshakeError(phase, failure, timeline.finish(), causeOf(error))
+  } finally {
+    deadline?.[Symbol.dispose]()
+  }
+
+  /** Do what a transition asked for. What comes of it, if anything, is the next event. */
+  async function perform(effect: Effect, { endpoint }: Settings, signal: AbortSignal): Promise<Event | null> {
+    switch (effect.do) {
+      case 'dial':
+        try {
+          wire = new Wire(await runtime.dial(endpoint, signal), timeline.note)
+          return { type: 'TransportOpened' }
+        } catch (error) {
+          return transportLost(error)
+        }
+      case 'deriveKey':
+        return { type: 'SaslKeyDerived', saltedPassword: await runtime.deriveKey(effect, signal) }
+      case 'send':
+        try {
+          await opened(wire).send(effect.message, signal)
+          return null
+        } catch (error) {
+          // Values that pass the configuration one by one can still be too much for one StartupMessage.
+          if (error instanceof RangeError) throw misused(effect.message.type, error.message)
+          return transportLost(error)
+        }
+    }
+  }
+
+  async function listen(signal: AbortSignal): Promise<Event> {
+    try {
+      return (await opened(wire).next(signal)) ?? { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
+    } catch (error) {
+      return transportLost(error)
+    }
+  }
+
+  function transportLost(error: unknown): EventOf<'TransportLost'> {
+    if (!(error instanceof TransportError)) throw error
+    cause = error
+    return { type: 'TransportLost', code: error.code, detail: error.message }
+  }
+}
+
+function startDeadline({ connectTimeoutMs }: Settings, { timeoutMs, signal }: ConnectOptions, clock: Clock): Deadline {
+  if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
+    throw misused('timeoutMs', `expected a number of milliseconds, got ${String(timeoutMs)}`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw misused('signal', `expected an AbortSignal, got ${typeof signal}`)
+  }
+  const given = [timeoutMs, connectTimeoutMs].filter((one) => typeof one === 'number')
+  return new Deadline({ timeoutMs: given.length === 0 ? DEFAULT_TIMEOUT_MS : Math.min(...given), signal, clock })
+}
+
+function misused(parameter: string, problem: string): Fault {
+  return new Fault({ kind: 'config', parameter, problem })
+}
+
+/** The wire after `dial`: the table has no way to speak before it. */
+function opened(wire: Wire | undefined): Wire {
+  if (wire === undefined) throw new TypeError('the table let somebody speak before the transport was open')
+  return wire
+}
+
+function failureOf(error: unknown, deadline: Deadline | undefined): Failure | null {
+  if (error instanceof Fault) return error.failure
+  if (deadline?.signal.aborted && error === deadline.signal.reason) {
+    return deadline.expired ? { kind: 'deadline', timeoutMs: deadline.timeoutMs } : { kind: 'aborted' }
+  }
+  return null
+}
+
+/** AbortError.cause is the caller's reason itself; otherwise it is what the operating system said, if anything. */
+function causeOf(error: unknown): ErrorOptions {
+  const cause = error instanceof Fault ? error.cause : error
+  return cause === undefined ? {} : { cause }
+}

@@ -1,0 +1,77 @@
+/**
+ * The transport as messages: frames in, messages out, and a note of each in the timeline. It does not know
+ * which message may come when.
+ */
+import type { Transport } from './net/transport.ts'
+import { type BackendMessage, decodeBackend } from './protocol/backend.ts'
+import { type Frame, FrameReader } from './protocol/frame.ts'
+import { encodeFrontend, type FrontendMessage } from './protocol/frontend.ts'
+import { encodeStartup, type StartupPacket } from './protocol/startup.ts'
+
+/** Told of every message: for the timeline. */
+export type Note = (direction: 'sent' | 'received', name: string, bytes: number) => void
+
+export class Wire {
+  readonly #transport: Transport
+  readonly #reader = new FrameReader()
+  readonly #note: Note
+
+  constructor(transport: Transport, note: Note) {
+    this.#transport = transport
+    this.#note = note
+  }
+
+  /** From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. */
+  enterSession(): void {
+    this.#reader.enterSession()
+  }
+
+  /** The next message, or null once the server has closed its side. Throws Fault, TransportError, `signal.reason`. */
+  async next(signal: AbortSignal): Promise<BackendMessage | null> {
+    for (;;) {
+      const frame = this.poll()
+      if (frame !== null) {
+        const message = decodeBackend(frame.tag, frame.body)
+        this.#note('received', message.type, frame.lengthBytes)
+        return message
+      }
+      if (!(await this.fill(signal))) return null
+    }
+  }
+
+  /** The next frame that has been received already, or null. Throws Fault. */
+  poll(): Frame | null {
+    return this.#reader.next()
+  }
+
+  /** Wait for bytes. False once the server has closed its side. Throws TransportError, `signal.reason`. */
+  async fill(signal: AbortSignal): Promise<boolean> {
+    const chunk = await this.#transport.read(signal)
+    if (chunk === null) return false
+    this.#reader.push(chunk)
+    return true
+  }
+
+  /** Throws TransportError, `signal.reason`, and RangeError for a message that cannot be sent. */
+  async send(message: StartupPacket | FrontendMessage, signal: AbortSignal): Promise<void> {
+    const bytes = isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
+    this.#note('sent', message.type, bytes.length)
+    await this.#transport.write(bytes, signal)
+  }
+
+  destroy(): void {
+    this.#transport.destroy()
+  }
+}
+
+function isStartup(message: StartupPacket | FrontendMessage): message is StartupPacket {
+  switch (message.type) {
+    case 'StartupMessage':
+    case 'SSLRequest':
+    case 'GSSENCRequest':
+    case 'CancelRequest':
+      return true
+    default:
+      return false
+  }
+}
