@@ -49,6 +49,7 @@ export class Deadline implements Disposable {
   readonly #expiresAtMs: number
   readonly #callerSignal: AbortSignal | undefined
   #cancelTimer: (() => void) | null = null
+  #unsubscribe: (() => void) | null = null
   #expired = false
 
   /** Throws RangeError if `timeoutMs` is not a number. */
@@ -64,7 +65,7 @@ export class Deadline implements Disposable {
       this.#controller.abort(signal.reason)
       return
     }
-    signal?.addEventListener('abort', this.#onCallerAbort)
+    if (signal !== undefined) this.#unsubscribe = subscribe(signal, this.#onCallerAbort)
     this.#arm()
   }
 
@@ -87,7 +88,8 @@ export class Deadline implements Disposable {
   [Symbol.dispose](): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null
-    this.#callerSignal?.removeEventListener('abort', this.#onCallerAbort)
+    this.#unsubscribe?.()
+    this.#unsubscribe = null
   }
 
   readonly #onCallerAbort = () => {
@@ -106,5 +108,34 @@ export class Deadline implements Disposable {
     } else if (remainingMs < Number.POSITIVE_INFINITY) {
       this.#cancelTimer = this.#clock.setTimer(this.#arm, Math.min(Math.ceil(remainingMs), TIMER_MS_MAX))
     }
+  }
+}
+
+/** For every signal that somebody listens to: who does, and our one listener. */
+const audiences = new WeakMap<AbortSignal, { readonly members: Set<() => void>; readonly onAbort: () => void }>()
+
+/**
+ * Hear of a signal's abort; what is returned ends the subscription. However many deadlines share a signal, it has
+ * one listener of ours, and none once the last of them is disposed of: a service that hands its shutdown signal
+ * to a thousand connects is right to do so, and must get no warning about listeners.
+ */
+function subscribe(signal: AbortSignal, callback: () => void): () => void {
+  let audience = audiences.get(signal)
+  if (audience === undefined) {
+    const members = new Set<() => void>()
+    const onAbort = () => {
+      for (const member of [...members]) member()
+    }
+    audience = { members, onAbort }
+    audiences.set(signal, audience)
+    signal.addEventListener('abort', onAbort)
+  }
+  const { members, onAbort } = audience
+  members.add(callback)
+  return () => {
+    members.delete(callback)
+    if (members.size > 0) return
+    audiences.delete(signal)
+    signal.removeEventListener('abort', onAbort)
   }
 }

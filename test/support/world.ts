@@ -1,0 +1,27 @@
+/** A runtime for connectWith in which everything is under control: time, network, randomness, key derivation. */
+import { pbkdf2Sync } from 'node:crypto'
+import { type ConnectOptions, connectWith, type Runtime } from '../../src/connect.ts'
+import type { Session } from '../../src/session.ts'
+import type { ScriptedServer } from './scripted-server.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+export interface World {
+  readonly clock: VirtualClock
+  connect(options?: ConnectOptions, target?: string): Promise<Session>
+}
+
+export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}): World {
+  const clock = new VirtualClock()
+  const runtime: Runtime = {
+    clock,
+    dial: server.dial,
+    deriveKey: async ({ password, salt, iterations }) => pbkdf2Sync(password.reveal(), salt, iterations, 32, 'sha256'),
+    randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),
+    ...changes,
+  }
+  return {
+    clock,
+    connect: (options = {}, target = 'postgres://alice:secret@db.example/app?allow_cleartext_password=true') =>
+      connectWith(runtime, target, options),
+  }
+}
