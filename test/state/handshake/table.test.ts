@@ -111,6 +111,9 @@ describe('the table of the handshake', () => {
     expect(() => step(STATES.Ready, EVENTS.Dial, signal)).toThrow(TypeError)
     expect(() => step(STATES.Ready, { type: 'toString' }, signal)).toThrow(TypeError)
     expect(() => step({ name: 'nowhere' }, EVENTS.Dial, signal)).toThrow(TypeError)
+    expect(handshake.receive({ name: 'nowhere' } as never, EVENTS.Dial, signal).state).toMatchObject({
+      failure: { kind: 'misbehaved', expected: [] },
+    })
   })
 
   it('does not take an event for lawful because objects inherit its name', () => {

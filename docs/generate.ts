@@ -1,0 +1,152 @@
+/**
+ * Writes the pages of docs/ that are made from the code: `npm run docs`. With `--check` it writes nothing and fails
+ * if a page is not what the code says.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PARAMETERS } from '../src/config/parameters.ts'
+import { typeName } from '../src/protocol/annotate.ts'
+import { AUTHENTICATION_MESSAGES } from '../src/protocol/authentication.ts'
+import { BACKEND_MESSAGES } from '../src/protocol/backend.ts'
+import { FRONTEND_MESSAGES } from '../src/protocol/frontend.ts'
+import { LIMITS } from '../src/protocol/limits.ts'
+import type { MessageLayout } from '../src/protocol/message.ts'
+import { STARTUP_MESSAGES } from '../src/protocol/startup.ts'
+import { drawTable } from '../src/state/diagram.ts'
+import { AWAITED, EVERYWHERE, TABLE } from '../src/state/handshake/table.ts'
+import type { Table } from '../src/state/machine.ts'
+import { SESSION_AWAITED, SESSION_EVERYWHERE, SESSION_TABLE } from '../src/state/session/table.ts'
+
+const MANUAL = 'https://www.postgresql.org/docs/current'
+const MADE = '<!-- Made by `npm run docs` from the code. Do not edit. -->\n'
+
+const messages: readonly MessageLayout[] = [
+  ...STARTUP_MESSAGES,
+  ...FRONTEND_MESSAGES,
+  ...AUTHENTICATION_MESSAGES,
+  ...BACKEND_MESSAGES,
+]
+const anchors = new Map(messages.map(({ name, anchor }) => [name, anchor]))
+
+const PAGES: Readonly<Record<string, () => string>> = {
+  'handshake.md': () => `${MADE}
+# The handshake
+
+From [src/state/handshake/table.ts](../src/state/handshake/table.ts). Rows are states, which say what is being
+awaited; an error's \`phase\` is the name of one of them. What a state does with an event stands in
+[transitions.ts](../src/state/handshake/transitions.ts), one function per cell.
+
+${diagram(TABLE, 'Disconnected')}
+${rows(TABLE, AWAITED)}
+In every state but the last two:
+
+${everywhere(EVERYWHERE)}
+# The session
+
+What may happen after ReadyForQuery, from [src/state/session/table.ts](../src/state/session/table.ts).
+
+${diagram(SESSION_TABLE, 'Idle')}
+${rows(SESSION_TABLE, SESSION_AWAITED)}
+In every state but the last two:
+
+${everywhere(SESSION_EVERYWHERE)}`,
+
+  'messages.md': () => `${MADE}
+# Messages
+
+The bytes of every message that this library reads or writes, from the descriptions in
+[src/protocol](../src/protocol). A message is its tag (but for those that start a connection), an Int32 that counts
+the bytes from itself on, and the fields. Types are the manual's:
+[protocol-message-types](${MANUAL}/protocol-message-types.html).
+
+${section('What starts a connection', STARTUP_MESSAGES)}
+${section('What the client says', FRONTEND_MESSAGES)}
+${section('Authentication requests', AUTHENTICATION_MESSAGES)}
+${section('What the server says', BACKEND_MESSAGES)}
+# Limits
+
+From [src/protocol/limits.ts](../src/protocol/limits.ts), where each has its reason and its precedent.
+
+| limit | number |
+|---|---:|
+${Object.entries(LIMITS)
+  .map(([name, limit]) => `| ${name} | ${limit.toLocaleString('en')} |\n`)
+  .join('')}`,
+
+  'parameters.md': () => `${MADE}
+# Connection parameters
+
+In a connection URI by the name on the left, in an object by the name beside it. Those without a link are ours.
+
+| URI | object | meaning | default |
+|---|---|---|---|
+${Object.entries(PARAMETERS)
+  .map(([name, parameter]) => {
+    const linked = parameter.anchor === null ? `\`${name}\`` : `[\`${name}\`](${MANUAL}/libpq-connect.html${parameter.anchor})`
+    return `| ${linked} | \`${parameter.property}\` | ${cell(parameter.meaning)} | ${cell(String(parameter.default ?? ''))} |\n`
+  })
+  .join('')}`,
+}
+
+function diagram(table: Table, first: string): string {
+  return `\`\`\`mermaid\n${drawTable(table, first)}\`\`\`\n`
+}
+
+function rows(table: Table, awaited: Readonly<Record<string, string | null>>): string {
+  const lines = Object.entries(table).flatMap(([state, row]) => {
+    const events = Object.entries(row)
+    const wait = awaited[state] ?? 'nobody'
+    if (events.length === 0) return [`| **${state}** | ${wait} | | |\n`]
+    return events.map(([event, target], index) =>
+      index === 0
+        ? `| **${state}** | ${wait} | ${link(event)} | ${target} |\n`
+        : `| | | ${link(event)} | ${target} |\n`,
+    )
+  })
+  return `| state | waits for | event | next state |\n|---|---|---|---|\n${lines.join('')}`
+}
+
+function everywhere(row: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(row).map(([event, target]) => `| ${link(event)} | ${target} |\n`)
+  return `| event | next state |\n|---|---|\n${lines.join('')}`
+}
+
+function link(event: string): string {
+  const anchor = anchors.get(event)
+  return anchor === undefined ? event : `[${event}](${MANUAL}/protocol-message-formats.html#${anchor})`
+}
+
+function section(title: string, layouts: readonly MessageLayout[]): string {
+  const parts = layouts.map(({ name, tag, fields }) => {
+    const lines = Object.entries(fields).map(([field, { type }]) => `| ${field} | ${cell(typeName(type))} |\n`)
+    const header = tag === null ? '| *no tag* | |\n' : `| *tag* | Byte1('${tag}') |\n`
+    return `### ${link(name)}\n\n| field | type |\n|---|---|\n${header}| *length* | Int32 |\n${lines.join('')}`
+  })
+  return `## ${title}\n\n${parts.join('\n')}`
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}
+
+const check = process.argv.includes('--check')
+let stale = 0
+for (const [name, make] of Object.entries(PAGES)) {
+  const path = join(import.meta.dirname, name)
+  const page = `${make().trimEnd()}\n`
+  if (!check) writeFileSync(path, page)
+  else if (readOrEmpty(path) !== page) {
+    stale += 1
+    console.error(`docs/${name} is not what the code says: run \`npm run docs\` and commit the result`)
+  }
+}
+if (stale > 0) process.exitCode = 1
+else console.log(check ? 'docs are up to date' : `wrote ${Object.keys(PAGES).join(', ')}`)
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest'
+import type { Failure } from '../../src/protocol/failure.ts'
+import { HandshakeError, SessionError } from '../../src/state/errors.ts'
+
+const refused = (sqlstate: string, severity: string, fields: [string, string][] = []): Failure => ({
+  kind: 'refused',
+  severity,
+  sqlstate,
+  message: 'no',
+  fields: new Map(fields),
+})
+
+/** Read aloud: what happened, where, and what can be done about it. */
+const SENTENCES: readonly (readonly [Failure, string])[] = [
+  [
+    { kind: 'deadline', timeoutMs: 3_000 },
+    'the deadline of 3000 ms passed in AwaitingVerdict, waiting for the server to accept or refuse our authentication',
+  ],
+  [
+    { kind: 'aborted' },
+    'the caller aborted in AwaitingVerdict, waiting for the server to accept or refuse our authentication',
+  ],
+  [
+    refused('28P01', 'FATAL'),
+    'the server refused in AwaitingVerdict: no (FATAL, SQLSTATE 28P01); check user and password',
+  ],
+  [
+    refused('28P01', 'FATAL', [['hint', 'the server knows better']]),
+    'the server refused in AwaitingVerdict: no (FATAL, SQLSTATE 28P01); the server knows better',
+  ],
+  [refused('XX000', ''), 'the server refused in AwaitingVerdict: no (SQLSTATE XX000)'],
+  [
+    { kind: 'misbehaved', expected: ['A', 'B', 'C'], received: 'D' },
+    'the server broke the protocol in AwaitingVerdict: expected A, B or C, received D',
+  ],
+  [
+    { kind: 'misbehaved', expected: ['A'], received: 'D' },
+    'the server broke the protocol in AwaitingVerdict: expected A, received D',
+  ],
+  [
+    { kind: 'misbehaved', expected: [], received: 'D' },
+    'the server broke the protocol in AwaitingVerdict: expected nothing, received D',
+  ],
+  [
+    { kind: 'malformed', message: 'BackendKeyData', field: 'secretKey', offset: 4, problem: 'expected 4 bytes, got 3' },
+    'the server sent bytes that are no message, in AwaitingVerdict: BackendKeyData, field secretKey, byte 4: expected 4 bytes, got 3',
+  ],
+  [
+    { kind: 'malformed', message: 'CopyDone', field: '', offset: 0, problem: '1 bytes follow the last field' },
+    'the server sent bytes that are no message, in AwaitingVerdict: CopyDone, byte 0: 1 bytes follow the last field',
+  ],
+  [
+    { kind: 'limit', what: 'SCRAM iterations', limit: 100, received: 101 },
+    'the server passed a limit in AwaitingVerdict: SCRAM iterations: 101, allowed are 100',
+  ],
+  [
+    { kind: 'unproven', what: 'its signature is wrong' },
+    'the server did not prove who it is, in AwaitingVerdict: its signature is wrong; do not trust it, and check host and password',
+  ],
+  [
+    { kind: 'policy', what: 'it wants this', advice: 'do that' },
+    'refused for your safety in AwaitingVerdict: it wants this; do that',
+  ],
+  [
+    { kind: 'incompatible', what: 'method', offered: ['GSSAPI'], supported: ['md5', 'scram'] },
+    'nothing in common with the server in AwaitingVerdict: method: it offers GSSAPI; supported here: md5, scram',
+  ],
+  [
+    { kind: 'incompatible', what: 'method', offered: [], supported: ['md5'] },
+    'nothing in common with the server in AwaitingVerdict: method: it offers nothing; supported here: md5',
+  ],
+  [
+    { kind: 'lost', code: 'FIN', detail: 'end of stream' },
+    'the server closed the connection in AwaitingVerdict, waiting for the server to accept or refuse our authentication',
+  ],
+  [
+    { kind: 'lost', code: 'ECONNRESET', detail: 'read ECONNRESET' },
+    'the connection failed in AwaitingVerdict: read ECONNRESET (ECONNRESET)',
+  ],
+  [{ kind: 'config', parameter: 'port', problem: 'expected 1 to 65535' }, 'port: expected 1 to 65535'],
+]
+
+describe('an error', () => {
+  it.each(SENTENCES)('%j', (failure, sentence) => {
+    expect(new HandshakeError('AwaitingVerdict', failure, []).message).toBe(sentence)
+  })
+
+  it('says nothing of waiting where nobody waited', () => {
+    const error = new HandshakeError('Disconnected', { kind: 'deadline', timeoutMs: 0 }, [])
+    expect(error.message).toBe('the deadline of 0 ms passed in Disconnected')
+  })
+
+  it('is named as the platform names it', () => {
+    const names = (['deadline', 'aborted', 'unproven'] as const).map((kind) => {
+      const failure = { kind, timeoutMs: 1, what: '' } as Failure
+      return [new HandshakeError('Dialing', failure, []).name, new SessionError('Idle', failure).name]
+    })
+    expect(names).toEqual([
+      ['TimeoutError', 'TimeoutError'],
+      ['AbortError', 'AbortError'],
+      ['HandshakeError', 'SessionError'],
+    ])
+  })
+
+  it('carries phase, failure, timeline and cause', () => {
+    const cause = new Error('why')
+    const failure: Failure = { kind: 'aborted' }
+    const error = new HandshakeError('Dialing', failure, [], { cause })
+    expect(error).toMatchObject({ phase: 'Dialing', failure, timeline: [], cause })
+    expect(new HandshakeError('Dialing', failure, [])).not.toHaveProperty('cause')
+  })
+
+  it('of a session has the SQLSTATE at hand', () => {
+    expect(new SessionError('ReadingRows', refused('22012', 'ERROR')).sqlstate).toBe('22012')
+    expect(new SessionError('ReadingRows', { kind: 'aborted' }).sqlstate).toBe('')
+  })
+})
