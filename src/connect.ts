@@ -65,7 +65,9 @@ export async function connectWith(
   target: string | ConnectTarget,
   options: ConnectOptions,
 ): Promise<Session> {
-  const timeline = new TimelineRecorder(runtime.clock.now, 'Disconnected')
+  const { clock } = runtime
+  const startedMs = clock.now()
+  const timeline = new TimelineRecorder(clock.now, 'Disconnected')
   let phase: StateName = 'Disconnected'
   let deadline: Deadline | undefined
   let wire: Wire | undefined
@@ -73,7 +75,7 @@ export async function connectWith(
 
   try {
     const settings = readSettings(target)
-    deadline = startDeadline(settings, options, runtime.clock)
+    deadline = startDeadline(settings, options, clock, startedMs)
     const { signal } = deadline
 
     let state: State = begin({ ...settings, clientNonce: runtime.randomBytes(18).toString('base64') })
@@ -87,7 +89,7 @@ export async function connectWith(
       phase = state.name
       timeline.enter(phase)
     }
-    return new Session(opened(wire), state, timeline.finish(), runtime.clock)
+    return new Session(opened(wire), state, timeline.finish(), clock)
   } catch (error) {
     // The one place where sockets die.
     wire?.destroy()
@@ -138,7 +140,13 @@ export async function connectWith(
   }
 }
 
-function startDeadline({ connectTimeoutMs }: Settings, { timeoutMs, signal }: ConnectOptions, clock: Clock): Deadline {
+/** The deadline counts from the call, reading the configuration included. */
+function startDeadline(
+  { connectTimeoutMs }: Settings,
+  { timeoutMs, signal }: ConnectOptions,
+  clock: Clock,
+  startedMs: number,
+): Deadline {
   if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
     throw misused('timeoutMs', `expected a number of milliseconds, got ${String(timeoutMs)}`)
   }
@@ -146,7 +154,12 @@ function startDeadline({ connectTimeoutMs }: Settings, { timeoutMs, signal }: Co
     throw misused('signal', `expected an AbortSignal, got ${typeof signal}`)
   }
   const given = [timeoutMs, connectTimeoutMs].filter((one) => typeof one === 'number')
-  return new Deadline({ timeoutMs: given.length === 0 ? DEFAULT_TIMEOUT_MS : Math.min(...given), signal, clock })
+  return new Deadline({
+    timeoutMs: given.length === 0 ? DEFAULT_TIMEOUT_MS : Math.min(...given),
+    signal,
+    clock,
+    startedMs,
+  })
 }
 
 function misused(parameter: string, problem: string): Fault {

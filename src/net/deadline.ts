@@ -29,6 +29,8 @@ export interface DeadlineOptions {
   /** Aborts the deadline's signal too, with the same reason. */
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock | undefined
+  /** The moment from which `timeoutMs` counts, on the clock's scale. Default: now. */
+  readonly startedMs?: number | undefined
 }
 
 /** What setTimeout can count; it takes more for 1 ms. */
@@ -53,13 +55,18 @@ export class Deadline implements Disposable {
   #expired = false
 
   /** Throws RangeError if `timeoutMs` is not a number. */
-  constructor({ timeoutMs = Number.POSITIVE_INFINITY, signal, clock = monotonicClock }: DeadlineOptions = {}) {
+  constructor({
+    timeoutMs = Number.POSITIVE_INFINITY,
+    signal,
+    clock = monotonicClock,
+    startedMs = clock.now(),
+  }: DeadlineOptions = {}) {
     if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
       throw new RangeError(`timeoutMs: expected a number of milliseconds, got ${String(timeoutMs)}`)
     }
     this.timeoutMs = timeoutMs
     this.#clock = clock
-    this.#expiresAtMs = clock.now() + timeoutMs
+    this.#expiresAtMs = startedMs + timeoutMs
     this.#callerSignal = signal
     if (signal?.aborted) {
       this.#controller.abort(signal.reason)

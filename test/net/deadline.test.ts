@@ -116,6 +116,16 @@ describe('a deadline', () => {
     expect(() => new Deadline({ timeoutMs: '5' as never })).toThrow(RangeError)
   })
 
+  it('can count from a moment that has passed', () => {
+    const clock = new VirtualClock()
+    const startedMs = clock.now()
+    clock.advance(30)
+    const deadline = new Deadline({ timeoutMs: 100, clock, startedMs })
+    expect(deadline.remaining()).toBe(70)
+    clock.advance(70)
+    expect(deadline.expired).toBe(true)
+  })
+
   it('shares one listener with all others on the same signal, and the last one takes it away', () => {
     const caller = new AbortController()
     const deadlines = Array.from({ length: 20 }, () => new Deadline({ signal: caller.signal }))

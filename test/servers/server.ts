@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>
   /** SQL run once by the superuser, statement by statement, before the server is handed out. */
   readonly setup?: readonly string[]
+  /** Do not print which server it is: whoever starts it says so. */
+  readonly quiet?: boolean
   /** Aborts the start, which then rejects with `signal.reason` and leaves nothing behind. */
   readonly signal?: AbortSignal
 }
@@ -72,7 +74,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     await server.stop()
     throw error
   }
-  announce(server)
+  if (options.quiet !== true) announce(server)
   return server
 }
 

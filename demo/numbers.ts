@@ -1,0 +1,11 @@
+/** Numbers as people read them: thousands separated, and no more digits than mean something. */
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
+export function whole(number: number): string {
+  return WHOLE.format(number)
+}
+
+/** Milliseconds, with one decimal below a hundred. No unit. */
+export function milliseconds(durationMs: number): string {
+  return durationMs < 99.95 ? durationMs.toFixed(1) : whole(durationMs)
+}
