@@ -13,17 +13,20 @@ const QUEUED_BYTES_MAX = 256 * 1024
 export async function openSocket(options: NetConnectOpts, signal: AbortSignal): Promise<Transport> {
   signal.throwIfAborted()
   const socket = connect(options)
+  // For as long as the socket lives: the error that Node reports in the tick of an abort must not find nobody listening.
+  socket.on('error', () => {})
   try {
-    await until<void>(signal, (resolve, reject) => {
+    return await until<Transport>(signal, (resolve, reject) => {
+      // Here and not after the wait: whatever happens to the socket from now on, the transport hears of it.
+      const onConnect = () => resolve(new SocketTransport(socket))
       const onError = (error: NodeJS.ErrnoException) => reject(lost(error))
-      socket.once('connect', resolve).once('error', onError)
-      return () => socket.off('connect', resolve).off('error', onError)
+      socket.once('connect', onConnect).once('error', onError)
+      return () => socket.off('connect', onConnect).off('error', onError)
     })
   } catch (error) {
-    discard(socket)
+    socket.destroy()
     throw error
   }
-  return new SocketTransport(socket)
 }
 
 class SocketTransport implements Transport {
@@ -77,13 +80,14 @@ class SocketTransport implements Transport {
 
   async write(bytes: Buffer, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    // A broken connection is met by the reader, who first gets what the server still had to say.
-    if (this.#socket.destroyed || this.#socket.write(bytes)) return
-    while (this.#socket.writableNeedDrain && this.#error === null) await this.#change(signal)
+    // A broken connection is met by the reader, who first gets what the server still had to say. Here it ends the wait:
+    // a destroyed socket needs no drain.
+    this.#socket.write(bytes)
+    while (this.#socket.writableNeedDrain) await this.#change(signal)
   }
 
   destroy(): void {
-    discard(this.#socket)
+    this.#socket.destroy()
     this.#tell()
   }
 
@@ -97,12 +101,6 @@ class SocketTransport implements Transport {
   #tell(): void {
     for (const resolve of [...this.#waiting]) resolve()
   }
-}
-
-/** The one place where sockets die. An error that comes afterwards concerns nobody. */
-function discard(socket: Socket): void {
-  socket.on('error', () => {})
-  socket.destroy()
 }
 
 function lost(error: NodeJS.ErrnoException): TransportError {

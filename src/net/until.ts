@@ -16,20 +16,27 @@ export function until<T>(
       reject(signal.reason)
       return
     }
-    const onAbort = () => settle(() => reject(signal.reason))
-    const stop = start(
-      (value) => settle(() => resolve(value)),
-      (reason) => settle(() => reject(reason)),
-    )
-    signal.addEventListener('abort', onAbort)
-
     let settled = false
+    let stop: (() => void) | undefined
+    const onAbort = () => settle(() => reject(signal.reason))
     function settle(how: () => void): void {
       if (settled) return
       settled = true
       signal.removeEventListener('abort', onAbort)
-      stop()
+      stop?.()
       how()
     }
+
+    signal.addEventListener('abort', onAbort)
+    try {
+      stop = start(
+        (value) => settle(() => resolve(value)),
+        (reason) => settle(() => reject(reason)),
+      )
+    } catch (error) {
+      settle(() => reject(error))
+    }
+    // Settled before `start` had said how to stop.
+    if (settled) stop?.()
   })
 }
