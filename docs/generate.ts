@@ -82,7 +82,8 @@ In a connection URI by the name on the left, in an object by the name beside it.
 |---|---|---|---|
 ${Object.entries(PARAMETERS)
   .map(([name, parameter]) => {
-    const linked = parameter.anchor === null ? `\`${name}\`` : `[\`${name}\`](${MANUAL}/libpq-connect.html${parameter.anchor})`
+    const linked =
+      parameter.anchor === null ? `\`${name}\`` : `[\`${name}\`](${MANUAL}/libpq-connect.html${parameter.anchor})`
     return `| ${linked} | \`${parameter.property}\` | ${cell(parameter.meaning)} | ${cell(String(parameter.default ?? ''))} |\n`
   })
   .join('')}`,

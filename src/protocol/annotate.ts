@@ -95,7 +95,7 @@ export function typeName(type: FieldType, lengthBytes?: number): string {
 function textOf(type: FieldType, value: unknown): string {
   if (value instanceof Uint8Array) return hex(value)
   if (type.kind === 'string' || type.kind === 'character') return JSON.stringify(value)
-  return String(value ?? (type.kind === 'integer' ? type.constant : ''))
+  return String(value)
 }
 
 function hex(value: Uint8Array): string {

@@ -14,6 +14,7 @@ import {
   int16,
   int32,
   rest,
+  shownCharacter,
   sized,
   string,
   struct,
@@ -99,7 +100,9 @@ export const BACKEND_MESSAGES = [
 
 export type BackendMessage = AuthenticationMessage | MessageOf<(typeof BACKEND_MESSAGES)[number]>
 
-const BY_TAG: ReadonlyMap<string, MessageLayout> = new Map(BACKEND_MESSAGES.map((layout) => [layout.tag ?? '', layout]))
+const BY_TAG: ReadonlyMap<string | null, MessageLayout> = new Map(
+  BACKEND_MESSAGES.map((layout) => [layout.tag, layout]),
+)
 
 /** Whether a message of a server may begin with this character. */
 export function isBackendTag(tag: string): boolean {
@@ -116,13 +119,11 @@ export function decodeBackend(tag: string, body: Buffer): BackendMessage {
 
 /** The failure for a message whose first byte means nothing to us. */
 export function unknownTag(tag: string): Fault {
-  const code = tag.charCodeAt(0)
-  const shown = code > 0x20 && code < 0x7f ? `'${tag}'` : `0x${code.toString(16).padStart(2, '0')}`
   return new Fault({
     kind: 'malformed',
     message: 'unknown',
     field: 'tag',
     offset: 0,
-    problem: `no message of a server begins with ${shown}`,
+    problem: `no message of a server begins with ${shownCharacter(tag)}`,
   })
 }

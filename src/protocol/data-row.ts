@@ -5,6 +5,7 @@
  * Manual: #PROTOCOL-MESSAGE-FORMATS-DATAROW.
  */
 import { Fault } from './failure.ts'
+import { LIMITS } from './limits.ts'
 
 /** The values of one row as text, null for SQL's NULL. Throws Fault 'malformed'. */
 export function decodeDataRow(body: Buffer): (string | null)[] {
@@ -24,6 +25,9 @@ export function decodeDataRow(body: Buffer): (string | null)[] {
     if (length < -1) throw malformed(`values.${index}`, at - 4, `expected a length of -1 or more, got ${length}`)
     if (length > body.length - at) {
       throw malformed(`values.${index}`, at, `needs ${length} bytes, ${body.length - at} are left`)
+    }
+    if (length > LIMITS.stringBytesMax) {
+      throw malformed(`values.${index}`, at, `longer than ${LIMITS.stringBytesMax} bytes`)
     }
     values.push(body.toString('utf8', at, at + length))
     at += length

@@ -25,8 +25,6 @@ export class FrameReader {
   #held: Buffer = Buffer.alloc(0)
   #start = 0
   #end = 0
-  /** Whether #held was allocated here, so that it may be written to behind #end. */
-  #owned = false
   #phase: FramePhase = 'startup'
 
   /** From ReadyForQuery on, messages may be as large as a row. */
@@ -45,17 +43,16 @@ export class FrameReader {
       this.#held = chunk
       this.#start = 0
       this.#end = chunk.length
-      this.#owned = false
       return
     }
-    if (!this.#owned || this.#end + chunk.length > this.#held.length) {
+    // Only what was allocated here has room behind its end: a chunk ends where it ends, and is never written to.
+    if (this.#end + chunk.length > this.#held.length) {
       // Doubling keeps a message that comes byte by byte linear; what a length only promises is not allocated.
       const grown = Buffer.allocUnsafeSlow(Math.max(2 * this.pendingBytes, this.pendingBytes + chunk.length))
       this.#held.copy(grown, 0, this.#start, this.#end)
       this.#end = this.pendingBytes
       this.#start = 0
       this.#held = grown
-      this.#owned = true
     }
     chunk.copy(this.#held, this.#end)
     this.#end += chunk.length
@@ -111,10 +108,7 @@ export class FrameReader {
 function recognizeStranger(seen: string): string | null {
   if (seen.startsWith('HTTP/')) return 'an HTTP server answered; this is not the port of a PostgreSQL server'
   if (seen.startsWith('SSH-')) return 'an SSH server answered; this is not the port of a PostgreSQL server'
-  if (seen.startsWith('E')) {
-    // A postmaster that cannot fork writes its error as servers before 7.4 did: 'E', text, NUL, without a length.
-    const text = /^E([\x20-\x7e]{4,})/.exec(seen)?.[1]
-    if (text !== undefined) return `the server sent an error without a length, as before protocol 3.0: ${text}`
-  }
-  return null
+  // A postmaster that cannot fork writes its error as servers before 7.4 did: 'E', text, NUL, without a length.
+  const text = /^E([\x20-\x7e]{4,})/.exec(seen)?.[1]
+  return text === undefined ? null : `the server sent an error without a length, as before protocol 3.0: ${text}`
 }

@@ -5,7 +5,7 @@
  * Manual: #PROTOCOL-MESSAGE-FORMATS.
  */
 import { Fault } from './failure.ts'
-import { rest, sized, string } from './layout.ts'
+import { rest, shownCharacter, sized, string } from './layout.ts'
 import { decodeBody, encodeMessage, type MessageLayout, type MessageOf, message } from './message.ts'
 
 /** A password in the clear, or the answer to an MD5 request: 'md5' and 32 hexadecimal digits. */
@@ -42,8 +42,8 @@ type FrontendName = FrontendMessage['type']
 
 const BY_NAME: ReadonlyMap<string, MessageLayout> = new Map(FRONTEND_MESSAGES.map((layout) => [layout.name, layout]))
 
-const BY_TAG: ReadonlyMap<string, MessageLayout> = new Map(
-  [Query, CopyData, CopyDone, CopyFail, Terminate].map((layout) => [layout.tag ?? '', layout]),
+const BY_TAG: ReadonlyMap<string | null, MessageLayout> = new Map(
+  [Query, CopyData, CopyDone, CopyFail, Terminate].map((layout) => [layout.tag, layout]),
 )
 
 /** Encode one message. Throws RangeError, naming the field, for a value that cannot be sent. */
@@ -65,7 +65,7 @@ export function decodeFrontend(tag: string, body: Buffer, password: PasswordKind
       message: 'unknown',
       field: 'tag',
       offset: 0,
-      problem: `no message of a client begins with ${JSON.stringify(tag)}`,
+      problem: `no message of a client begins with ${shownCharacter(tag)}`,
     })
   }
   return decodeBody(layout, body) as FrontendMessage

@@ -9,6 +9,7 @@
  * Types are the manual's: #PROTOCOL-MESSAGE-TYPES.
  */
 import { Blob, CString, greedy, IntBE, Layout, Structure } from 'buffer-layout'
+import { LIMITS } from './limits.ts'
 
 /** What a field is, for whoever wants to look at a message rather than to read it. */
 export type FieldType =
@@ -101,7 +102,8 @@ export function readField<T>(of: Field<T>, body: Buffer, offset: number): { read
   return { value: layout.decode(body, offset) as T, end: offset + layout.getSpan(body, offset) }
 }
 
-/** How many bytes a value takes. Everything that cannot be sent is found here, before a byte is written. */
+/** How many bytes a value takes. What cannot be sent is found here, before memory is taken for it; a list that
+ *  would end too early shows while it is written, before anything is sent. */
 export function measureField<T>(of: Field<T>, value: T): number {
   return layoutOf(of).measure(value)
 }
@@ -165,7 +167,7 @@ function makeLayout(type: FieldType): Measured {
 
 function need(body: Buffer, offset: number, lengthBytes: number): void {
   if (offset + lengthBytes > body.length) {
-    throw new Bad(offset, `needs ${lengthBytes} bytes, ${Math.max(0, body.length - offset)} are left`)
+    throw new Bad(offset, `needs ${lengthBytes} bytes, ${body.length - offset} are left`)
   }
 }
 
@@ -176,15 +178,11 @@ class Integer extends IntBE implements Measured {
     return super.decode(body, offset) as number
   }
 
-  override encode(value: unknown, into: Buffer, offset: number): number {
+  measure(value: unknown): number {
     const bound = 2 ** (8 * this.span - 1)
     if (!Number.isInteger(value) || (value as number) < -bound || (value as number) >= bound) {
-      throw new Bad(offset, `expected a whole number from ${-bound} to ${bound - 1}, got ${String(value)}`)
+      throw new Bad(0, `expected a whole number from ${-bound} to ${bound - 1}, got ${shown(value)}`)
     }
-    return super.encode(value, into, offset)
-  }
-
-  measure(): number {
     return this.span
   }
 }
@@ -202,10 +200,6 @@ class Constant extends Integer {
     if (value !== this.#value) throw new Bad(offset, `expected ${this.#value}, got ${value}`)
     return value
   }
-
-  override encode(_value: unknown, into: Buffer, offset: number): number {
-    return super.encode(this.#value, into, offset)
-  }
 }
 
 class Character extends Layout implements Measured {
@@ -219,23 +213,23 @@ class Character extends Layout implements Measured {
   override decode(body: Buffer, offset: number): string {
     need(body, offset, 1)
     const value = body.toString('latin1', offset, offset + 1)
-    if (!this.#allows(value)) throw new Bad(offset, `expected one of ${this.#expected()}, got ${JSON.stringify(value)}`)
+    if (!this.#allows(value)) throw new Bad(offset, `expected one of ${this.#expected()}, got ${shownCharacter(value)}`)
     return value
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {
-    if (typeof value !== 'string' || value.length !== 1 || value > '\xff' || value === '\0' || !this.#allows(value)) {
-      throw new Bad(offset, `expected one of ${this.#expected()}, got ${JSON.stringify(value)}`)
-    }
-    return into.write(value, offset, 'latin1')
+    return into.write(value as string, offset, 'latin1')
   }
 
-  measure(): number {
+  measure(value: unknown): number {
+    if (typeof value !== 'string' || value.length !== 1 || !this.#allows(value)) {
+      throw new Bad(0, `expected one of ${this.#expected()}, got ${shown(value)}`)
+    }
     return 1
   }
 
   #allows(value: string): boolean {
-    return this.#allowed === null || this.#allowed.includes(value)
+    return this.#allowed === null ? value > '\0' && value <= '\xff' : this.#allowed.includes(value)
   }
 
   #expected(): string {
@@ -247,12 +241,14 @@ class Character extends Layout implements Measured {
 class Text extends CString implements Measured {
   override getSpan(body: Buffer, offset: number): number {
     const end = body.indexOf(0, offset)
-    if (end < 0 || offset > body.length) throw new Bad(offset, 'the string has no terminating NUL')
+    if (end < 0) throw new Bad(offset, 'the string has no terminating NUL')
     return end + 1 - offset
   }
 
   override decode(body: Buffer, offset: number): string {
-    return body.toString('utf8', offset, offset + this.getSpan(body, offset) - 1)
+    const lengthBytes = this.getSpan(body, offset) - 1
+    if (lengthBytes > LIMITS.stringBytesMax) throw new Bad(offset, `longer than ${LIMITS.stringBytesMax} bytes`)
+    return body.toString('utf8', offset, offset + lengthBytes)
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {
@@ -263,7 +259,7 @@ class Text extends CString implements Measured {
   }
 
   measure(value: unknown): number {
-    if (typeof value !== 'string') throw new Bad(0, `expected a string, got ${typeof value}`)
+    if (typeof value !== 'string') throw new Bad(0, `expected a string, got ${shown(value)}`)
     // A NUL ends a string: what follows would be read as the next field, or as a further parameter.
     if (value.includes('\0')) throw new Bad(0, `the string holds a NUL at index ${value.indexOf('\0')}`)
     if (!value.isWellFormed()) throw new Bad(0, 'the string holds half of a surrogate pair, which UTF-8 cannot say')
@@ -283,15 +279,17 @@ class Bytes extends Blob implements Measured {
   override decode(body: Buffer, offset: number): Uint8Array {
     const span = this.getSpan(body, offset)
     need(body, offset, span)
-    return Uint8Array.prototype.slice.call(body, offset, offset + span)
+    return new Uint8Array(body.subarray(offset, offset + span))
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {
-    return super.encode(Buffer.from(value as Uint8Array), into, offset)
+    // The package itself would go through a hexadecimal string here.
+    into.set(value as Uint8Array, offset)
+    return (value as Uint8Array).length
   }
 
   measure(value: unknown): number {
-    if (!(value instanceof Uint8Array)) throw new Bad(0, `expected a Uint8Array, got ${typeof value}`)
+    if (!(value instanceof Uint8Array)) throw new Bad(0, `expected a Uint8Array, got ${shown(value)}`)
     if (this.#length !== 'rest' && value.length !== this.#length) {
       throw new Bad(0, `expected ${this.#length} bytes, got ${value.length}`)
     }
@@ -309,14 +307,14 @@ class Sized extends Layout implements Measured {
   override getSpan(body: Buffer, offset: number): number {
     const length = this.#length.decode(body, offset)
     if (length < -1) throw new Bad(offset, `expected a length of -1 or more, got ${length}`)
-    need(body, offset + 4, Math.max(0, length))
+    need(body, offset + 4, length)
     return 4 + Math.max(0, length)
   }
 
   override decode(body: Buffer, offset: number): Uint8Array | null {
     const span = this.getSpan(body, offset)
     if (body.readInt32BE(offset) === -1) return null
-    return Uint8Array.prototype.slice.call(body, offset + 4, offset + span)
+    return new Uint8Array(body.subarray(offset + 4, offset + span))
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {
@@ -328,7 +326,7 @@ class Sized extends Layout implements Measured {
 
   measure(value: unknown): number {
     if (value !== null && !(value instanceof Uint8Array))
-      throw new Bad(0, `expected a Uint8Array or null, got ${typeof value}`)
+      throw new Bad(0, `expected a Uint8Array or null, got ${shown(value)}`)
     return 4 + (value?.length ?? 0)
   }
 }
@@ -360,18 +358,24 @@ class List extends Layout implements Measured {
     const item = layoutOf(this.#of)
     let at = offset
     if (this.#count !== null) at += this.#count.encode(items.length, into, at)
-    for (const [index, one] of items.entries()) at += inside(index, () => item.encode(one, into, at))
+    for (const [index, one] of items.entries()) {
+      at += inside(index, () => {
+        const lengthBytes = item.encode(one, into, at)
+        // What follows such an item would be lost, and the peer would say so much later, or never.
+        if (this.#count === null && into[at] === 0) throw new Bad(0, 'it begins with a zero byte, which ends the list')
+        return lengthBytes
+      })
+    }
     if (this.#count === null) into[at++] = 0
     return at - offset
   }
 
   measure(value: unknown): number {
-    if (!Array.isArray(value)) throw new Bad(0, `expected an array, got ${typeof value}`)
+    if (!Array.isArray(value)) throw new Bad(0, `expected an array, got ${shown(value)}`)
     const item = layoutOf(this.#of)
-    return value.reduce(
-      (sum: number, one, index) => sum + inside(index, () => item.measure(one)),
-      this.#count === null ? 1 : this.#count.span,
-    )
+    let sum = this.#count === null ? 1 : this.#count.measure(value.length)
+    for (const [index, one] of value.entries()) sum += inside(index, () => item.measure(one))
+    return sum
   }
 
   /** Visit every item; the number of bytes is the result. Each item takes a byte at least, so a count cannot
@@ -441,15 +445,17 @@ class Fields extends Structure implements Measured {
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {
-    return super.encode({ ...(value as object), ...this.#constants }, into, offset)
+    // By name, because a spread would lose what measure() has seen on a prototype, and leave a hole in the message.
+    const all = Object.keys(this.#shape).map((name) => [name, this.#constants[name] ?? (value as Values)[name]])
+    return super.encode(Object.fromEntries(all), into, offset)
   }
 
   measure(value: unknown): number {
-    if (typeof value !== 'object' || value === null) throw new Bad(0, `expected an object, got ${String(value)}`)
+    if (typeof value !== 'object' || value === null) throw new Bad(0, `expected an object, got ${shown(value)}`)
     let sum = 0
     for (const [name, of] of Object.entries(this.#shape)) {
       sum += inside(name, () => {
-        const one = this.#constants[name] ?? (value as Record<string, unknown>)[name]
+        const one = this.#constants[name] ?? (value as Values)[name]
         // The package would leave a missing property out and send a message that says something else.
         if (one === undefined) throw new Bad(0, 'the value is missing')
         return layoutOf(of).measure(one)
@@ -457,6 +463,19 @@ class Fields extends Structure implements Measured {
     }
     return sum
   }
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+/** A character that a peer chose, fit for a terminal: as itself if it is visible ASCII. */
+export function shownCharacter(character: string): string {
+  const code = character.charCodeAt(0)
+  return code > 0x20 && code < 0x7f ? `'${character}'` : `0x${code.toString(16).padStart(2, '0')}`
+}
+
+/** What a caller gave instead of a value: numbers as they are, of anything else the type, for it may be a secret. */
+function shown(value: unknown): string {
+  return typeof value === 'number' || value === null ? String(value) : `a value of type ${typeof value}`
 }
 
 function inside<T>(name: string | number, work: () => T): T {

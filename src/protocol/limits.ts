@@ -13,14 +13,21 @@ export const LIMITS = {
    */
   authenticationBodyBytesMax: 2_000,
 
-  /** Any other message before ReadyForQuery, body. libpq's MAX_ERRLEN for start-up errors is 30,000. */
-  startupBodyBytesMax: 30_000,
+  /** Any other message, body, unless it may be long. libpq's MAX_ERRLEN and its bound for short messages are 30,000. */
+  bodyBytesMax: 30_000,
 
   /**
-   * A message after ReadyForQuery, body. PostgreSQL itself cannot allocate more than 1 GB for a row
-   * (MaxAllocSize, memutils.h); a longer one is a lie.
+   * A message after ReadyForQuery that may be long, body: rows and their description, COPY data, errors, notices,
+   * notifications. PostgreSQL itself cannot allocate more than 1 GB for one (MaxAllocSize, memutils.h). All
+   * others stay at 30,000, as in libpq (VALID_LONG_MESSAGE_TYPE, fe-protocol3.c).
    */
-  sessionBodyBytesMax: 0x3fff_ffff,
+  longBodyBytesMax: 0x3fff_ffff,
+
+  /**
+   * Text in a message after ReadyForQuery, which may be twice as long as a string of V8 can be: without a bound,
+   * a server could make the decoder throw what it does not announce. Node's buffer.constants.MAX_STRING_LENGTH.
+   */
+  stringBytesMax: 0x1fff_ffe8,
 
   /** Notices before ReadyForQuery. A login trigger may raise a few; without a bound they never end. */
   startupNoticesMax: 64,
@@ -48,8 +55,11 @@ export const LIMITS = {
   cancelKeyBytesMax32: 256,
 } as const
 
+/** DataRow, RowDescription, CopyData, ErrorResponse, NoticeResponse, NotificationResponse. */
+const LONG_TAGS = 'DTdENA'
+
 /** The longest body that a message with this tag may have. */
 export function bodyBytesMax(tag: string, phase: FramePhase): number {
-  if (phase === 'session') return LIMITS.sessionBodyBytesMax
-  return tag === 'R' || tag === 'v' ? LIMITS.authenticationBodyBytesMax : LIMITS.startupBodyBytesMax
+  if (tag === 'R' || tag === 'v') return LIMITS.authenticationBodyBytesMax
+  return phase === 'session' && LONG_TAGS.includes(tag) ? LIMITS.longBodyBytesMax : LIMITS.bodyBytesMax
 }

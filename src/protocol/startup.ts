@@ -50,10 +50,6 @@ const REQUESTS: ReadonlyMap<number, typeof SSLRequest | typeof GSSENCRequest | t
 export function encodeStartup(packet: StartupPacket): Buffer {
   switch (packet.type) {
     case 'StartupMessage': {
-      // An empty name ends the list: what follows it would be lost, and the server would say so much later.
-      if (packet.parameters.some(({ name }) => name === '')) {
-        throw new RangeError('StartupMessage.parameters cannot be sent: a parameter has an empty name')
-      }
       const bytes = encodeMessage(StartupMessage, packet)
       if (bytes.length > LIMITS.startupMessageBytesMax) {
         throw new RangeError(

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { bodyBytesMax, LIMITS } from '../../src/protocol/limits.ts'
+
+const TAGS = [...'ACDEGHIKNRSTWZcdv']
+
+describe('the body of a message', () => {
+  it.each(['startup', 'session'] as const)(
+    'has 2,000 bytes at most if it is about authentication or the version (%s)',
+    (phase) => {
+      expect(TAGS.filter((tag) => bodyBytesMax(tag, phase) === 2_000)).toEqual(['R', 'v'])
+    },
+  )
+
+  it('has 30,000 bytes at most before ReadyForQuery if it is any other', () => {
+    expect(TAGS.filter((tag) => bodyBytesMax(tag, 'startup') === 30_000).join('')).toBe('ACDEGHIKNSTWZcd')
+  })
+
+  it('has as many bytes at most as PostgreSQL can allocate after ReadyForQuery, where libpq lets it be long', () => {
+    expect(TAGS.filter((tag) => bodyBytesMax(tag, 'session') === 2 ** 30 - 1).join('')).toBe('ADENTd')
+    expect(TAGS.filter((tag) => bodyBytesMax(tag, 'session') === 30_000).join('')).toBe('CGHIKSWZc')
+  })
+})
+
+describe('a limit', () => {
+  it('is the number that its precedent has', () => {
+    expect(LIMITS).toEqual({
+      authenticationBodyBytesMax: 2_000,
+      bodyBytesMax: 30_000,
+      longBodyBytesMax: 1_073_741_823,
+      stringBytesMax: 536_870_888,
+      startupNoticesMax: 64,
+      startupParametersMax: 512,
+      startupParametersLengthMax: 64_000,
+      startupMessageBytesMax: 10_000,
+      scramIterationsMax: 100_000,
+      cancelKeyBytes30: 4,
+      cancelKeyBytesMin32: 4,
+      cancelKeyBytesMax32: 256,
+    })
+  })
+})
