@@ -1,8 +1,25 @@
 import { defineConfig } from 'vitest/config'
+import { LastLine } from './test/reporter.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    coverage: { include: ['src/**/*.ts'], exclude: ['src/**/*.d.ts'], reporter: ['text', 'json-summary'] },
+    // A process a file: what one file leaves open (a socket, a server, a signal handler) is not the next one's.
+    pool: 'forks',
+    maxWorkers: 2,
+    // For tests with real servers; everything else runs on a virtual clock and takes milliseconds.
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    reporters: ['default', new LastLine()],
+    coverage: {
+      include: ['src/**/*.ts'],
+      exclude: ['src/**/*.d.ts'],
+      reporter: ['text', 'json-summary'],
+      thresholds: {
+        'src/protocol/**': { branches: 100 },
+        'src/auth/**': { branches: 100 },
+        'src/state/**': { branches: 100 },
+      },
+    },
   },
 })

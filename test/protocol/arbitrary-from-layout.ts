@@ -43,7 +43,7 @@ export function bodyOf<L extends MessageLayout>(layout: L, value: MessageOf<L>):
 }
 
 /** One byte changed, taken out or put in, or the end cut off. */
-export function damaged(whole: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
+function damaged(whole: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
   const byte = fc.oneof(fc.constantFrom(0x00, 0x7f, 0x80, 0xff), fc.nat(0xff))
   return fc
     .tuple(whole, fc.constantFrom('change', 'remove', 'insert', 'cut'), fc.nat(), byte)
