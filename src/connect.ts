@@ -19,21 +19,11 @@ import type { State } from './state/handshake/states.ts'
 import type { StateName } from './state/handshake/table.ts'
 import { handshake } from './state/handshake/transitions.ts'
 import { TimelineRecorder } from './state/timeline.ts'
+import { findMisuse, type WaitOptions } from './wait-options.ts'
 import { Wire } from './wire.ts'
 
 /** What is used when neither timeoutMs nor connect_timeout is given: a connect without a deadline is the bug that this library ends. */
 export const DEFAULT_TIMEOUT_MS = 10_000
-
-export interface ConnectOptions {
-  /**
-   * Milliseconds for everything: name lookup, connection, authentication, until the session is ready.
-   * Zero or less fails at once, Infinity waits for ever. Default: connect_timeout, else 10 seconds; if both
-   * are given, the shorter one counts.
-   */
-  readonly timeoutMs?: number | undefined
-  /** Aborts the connect. Its reason becomes the error's `cause`. */
-  readonly signal?: AbortSignal | undefined
-}
 
 /** What a connect needs of the world. Tests and simulations bring their own. */
 export interface Runtime {
@@ -49,13 +39,16 @@ const NODE: Runtime = { clock: monotonicClock, dial, deriveKey, randomBytes }
  * Connect to PostgreSQL. Settles exactly once, on time, with a session or with a HandshakeError that names
  * the state; after an error nothing is left behind.
  *
+ * `timeoutMs` is for everything: name lookup, connection, authentication, until the session is ready. Default:
+ * connect_timeout, else 10 seconds; if both are given, the shorter one counts.
+ *
  * @param target a connection URI (#LIBPQ-CONNSTRING-URIS), or an object with libpq's names in camelCase
  * @example
  * const session = await connect('postgres://app:secret@localhost/app', { timeoutMs: 3_000 })
  * const [result] = await session.query('select 1 as one')
  * await session.close()
  */
-export function connect(target: string | ConnectTarget, options: ConnectOptions = {}): Promise<Session> {
+export function connect(target: string | ConnectTarget, options: WaitOptions = {}): Promise<Session> {
   return connectWith(NODE, target, options)
 }
 
@@ -63,7 +56,7 @@ export function connect(target: string | ConnectTarget, options: ConnectOptions 
 export async function connectWith(
   runtime: Runtime,
   target: string | ConnectTarget,
-  options: ConnectOptions,
+  options: WaitOptions,
 ): Promise<Session> {
   const { clock } = runtime
   const startedMs = clock.now()
@@ -74,6 +67,8 @@ export async function connectWith(
   let cause: unknown
 
   try {
+    const misuse = findMisuse(options)
+    if (misuse !== null) throw misused(misuse.parameter, misuse.problem)
     const settings = readSettings(target)
     deadline = startDeadline(settings, options, clock, startedMs)
     const { signal } = deadline
@@ -143,16 +138,10 @@ export async function connectWith(
 /** The deadline counts from the call, reading the configuration included. */
 function startDeadline(
   { connectTimeoutMs }: Settings,
-  { timeoutMs, signal }: ConnectOptions,
+  { timeoutMs, signal }: WaitOptions,
   clock: Clock,
   startedMs: number,
 ): Deadline {
-  if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
-    throw misused('timeoutMs', `expected a number of milliseconds, got ${String(timeoutMs)}`)
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw misused('signal', `expected an AbortSignal, got ${typeof signal}`)
-  }
   const given = [timeoutMs, connectTimeoutMs].filter((one) => typeof one === 'number')
   return new Deadline({
     timeoutMs: given.length === 0 ? DEFAULT_TIMEOUT_MS : Math.min(...given),

@@ -8,27 +8,36 @@ import { decodeBackend } from './protocol/backend.ts'
 import { decodeDataRow } from './protocol/data-row.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import type { Frame } from './protocol/frame.ts'
+import { LIMITS } from './protocol/limits.ts'
 import type { ServerReport } from './protocol/response-fields.ts'
 import type { ProtocolVersion } from './protocol/startup.ts'
-import { type QueryResult, ResultCollector } from './query-result.ts'
 import { SessionError } from './state/errors.ts'
 import type { AuthenticationMethod, StateOf } from './state/handshake/states.ts'
+import { keepLatest, type QueryResult, ResultCollector } from './state/session/query-result.ts'
 import type { SessionEffect, SessionEvent, SessionState } from './state/session/states.ts'
 import type { SessionStateName } from './state/session/table.ts'
 import { session } from './state/session/transitions.ts'
 import type { Timeline } from './state/timeline.ts'
+import { findMisuse, type WaitOptions } from './wait-options.ts'
 import type { Wire } from './wire.ts'
 
 /** How long close() waits for the server before it lets go, unless it is told otherwise. */
 const DEFAULT_CLOSE_TIMEOUT_MS = 5_000
 
-/** Notices that are kept while no query runs. */
-const NOTICES_KEPT = 64
+/** What a cancel request needs. Its key is a secret: it can be read, but does not show when this is printed. */
+export class BackendKey {
+  readonly processId: number
+  readonly #secretKey: Uint8Array
 
-export interface WaitOptions {
-  /** Milliseconds from the call on. Default: no limit for a query, 5 seconds for close. */
-  readonly timeoutMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
+  constructor({ processId, secretKey }: { readonly processId: number; readonly secretKey: Uint8Array }) {
+    this.processId = processId
+    this.#secretKey = secretKey
+  }
+
+  /** Four bytes under protocol 3.0, up to 256 under 3.2. */
+  get secretKey(): Uint8Array {
+    return this.#secretKey
+  }
 }
 
 /** A query that waits or runs. */
@@ -47,7 +56,7 @@ export class Session implements AsyncDisposable {
   readonly authenticationMethod: AuthenticationMethod
   readonly protocolVersion: ProtocolVersion
   /** For a cancel request. null behind poolers that send none: such a session cannot cancel. */
-  readonly backendKeyData: { readonly processId: number; readonly secretKey: Uint8Array } | null
+  readonly backendKeyData: BackendKey | null
   /** How the connect went, state by state. */
   readonly timeline: Timeline
 
@@ -57,6 +66,8 @@ export class Session implements AsyncDisposable {
   readonly #life = new AbortController()
   readonly #parameters: Map<string, string>
   readonly #notices: ServerReport[]
+  /** The format of each column of the rows that are being read. */
+  #formats: readonly number[] = []
   #state: SessionState
   /** The first is the one that runs, unless the session is idle. */
   readonly #jobs: Job[] = []
@@ -73,7 +84,7 @@ export class Session implements AsyncDisposable {
     this.#notices = [...ready.notices]
     this.authenticationMethod = ready.authenticationMethod
     this.protocolVersion = ready.protocolVersion
-    this.backendKeyData = ready.backendKeyData
+    this.backendKeyData = ready.backendKeyData && new BackendKey(ready.backendKeyData)
     this.timeline = timeline
     wire.enterSession()
     void this.#listen()
@@ -84,7 +95,7 @@ export class Session implements AsyncDisposable {
     return this.#parameters
   }
 
-  /** Notices that came while connecting or between queries, the latest 64. */
+  /** Notices that came while connecting or between queries, the latest 1,000. */
   get notices(): readonly ServerReport[] {
     return this.#notices
   }
@@ -98,22 +109,24 @@ export class Session implements AsyncDisposable {
    * Run a query text under the simple protocol (#PROTOCOL-FLOW-SIMPLE-QUERY): one result per statement, values
    * as text. Calls are served in order.
    *
-   * Rejects with SessionError. If the server refused (`error.sqlstate`), the session goes on. If the caller
+   * Rejects with SessionError, and with TypeError for arguments of the wrong kind. If the server refused (`error.sqlstate`), the session goes on. If the caller
    * aborts or the time is up while the query runs, the session ends with it, since nobody can know what the
    * server would have answered; a query that had not begun is taken out of the line and nothing else happens.
    *
    * @example
    * const [result] = await session.query('select 40 + 2 as answer', { timeoutMs: 500 })
-   * result.objects() // [{ answer: '42' }]
+   * result?.objects() // [{ answer: '42' }]
    */
-  query(text: string, { timeoutMs, signal }: WaitOptions = {}): Promise<readonly QueryResult[]> {
+  query(text: string, options: WaitOptions = {}): Promise<readonly QueryResult[]> {
     return new Promise((resolve, reject) => {
+      checkOptions(options)
       if (typeof text !== 'string' || text.includes('\0') || !text.isWellFormed()) {
         throw new TypeError('query: expected a string without NUL and without half of a surrogate pair')
       }
-      if (this.#ended !== null || this.#closing !== null) throw this.#ended ?? this.#closed()
+      if (this.#ended !== null) throw this.#bystander(this.#ended)
+      if (this.#closing !== null) throw this.#closed()
 
-      const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
+      const deadline = new Deadline({ ...options, clock: this.#clock })
       const job: Job = { text, deadline, collector: new ResultCollector(), resolve, reject, error: null }
       this.#jobs.push(job)
       const onAbort = () => this.#abort(job)
@@ -125,33 +138,34 @@ export class Session implements AsyncDisposable {
 
   /**
    * Close the session: wait for the queries that were asked for, say Terminate, wait for the server to close
-   * the connection. At its deadline, or when its signal is aborted, the socket is destroyed instead. It
-   * never rejects; calling it again gives the same promise.
+   * the connection. At its deadline (5 seconds unless told otherwise), or when its signal is aborted, the socket is
+   * destroyed instead. It may be called again, with another deadline: the earliest one counts. It rejects for options
+   * of the wrong kind only, with TypeError.
    */
-  close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS, signal }: WaitOptions = {}): Promise<void> {
-    if (this.#closing === null) {
-      const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
-      // Set before anything happens: what ends from now on was closed.
-      this.#closing = Promise.resolve().then(() => this.#close(deadline))
+  async close(options: WaitOptions = {}): Promise<void> {
+    checkOptions(options)
+    const { timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS, signal } = options
+    // Set before anything happens: what ends from now on was closed.
+    this.#closing ??= Promise.resolve().then(() => this.#close())
+    const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
+    try {
+      if (deadline.signal.aborted) this.#end(this.#closed())
+      deadline.signal.addEventListener('abort', () => this.#end(this.#closed()))
+      await this.#closing
+    } finally {
+      deadline[Symbol.dispose]()
     }
-    return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  async #close(deadline: Deadline): Promise<void> {
-    const { signal } = deadline
-    const onAbort = () => this.#end(this.#closed())
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort)
+  async #close(): Promise<void> {
     while (this.#ended === null) {
       if (this.#state.name === 'Idle' && this.#jobs.length === 0) this.#apply({ type: 'SendTerminate' })
       await new Promise<void>((resolve) => this.#onIdle.push(resolve))
     }
-    signal.removeEventListener('abort', onAbort)
-    deadline[Symbol.dispose]()
   }
 
   /** Read until the session ends. */
@@ -159,7 +173,9 @@ export class Session implements AsyncDisposable {
     const { signal } = this.#life
     while (this.#ended === null) {
       try {
-        for (let frame = this.#wire.poll(); frame !== null; frame = this.#wire.poll()) this.#apply(decode(frame))
+        for (let frame = this.#wire.poll(); frame !== null; frame = this.#wire.poll()) {
+          this.#apply(this.#decode(frame))
+        }
         if (!(await this.#wire.fill(signal))) {
           this.#apply({ type: 'TransportLost', code: 'FIN', detail: 'end of stream' })
         }
@@ -167,7 +183,7 @@ export class Session implements AsyncDisposable {
         if (error instanceof TransportError) {
           this.#apply({ type: 'TransportLost', code: error.code, detail: error.message }, error)
         } else if (error instanceof Fault) this.#end(this.#failed(error.failure))
-        else if (!signal.aborted) throw error
+        else if (!signal.aborted) this.#endByDefect(error)
       }
     }
   }
@@ -189,10 +205,11 @@ export class Session implements AsyncDisposable {
       case 'send':
         // Whoever listens meets a broken transport first, and with it what the server still had to say.
         this.#wire.send(effect.message, this.#life.signal).catch((error: unknown) => {
-          if (!(error instanceof TransportError || this.#life.signal.aborted)) throw error
+          if (!(error instanceof TransportError || this.#life.signal.aborted)) this.#endByDefect(error)
         })
         return
       case 'describe':
+        this.#formats = effect.columns.map(({ format }) => format)
         collector?.describe(effect.columns)
         return
       case 'addRow':
@@ -206,15 +223,19 @@ export class Session implements AsyncDisposable {
         return
       case 'reportError': {
         const [job] = this.#jobs
-        if (job !== undefined) job.error ??= new SessionError(phase, effect.failure)
+        if (job !== undefined) job.error ??= new SessionError(phase, effect.failure, job.collector)
         return
       }
       case 'reportNotice':
         if (collector !== undefined) collector.addNotice(effect.report)
-        else if (this.#notices.push(effect.report) > NOTICES_KEPT) this.#notices.shift()
+        else keepLatest(this.#notices, effect.report)
         return
       case 'setParameter':
         this.#parameters.set(effect.name, effect.value)
+        if (this.#parameters.size > LIMITS.parametersMax) {
+          const received = this.#parameters.size
+          this.#end(this.#failed({ kind: 'limit', what: 'parameters', limit: LIMITS.parametersMax, received }))
+        }
         return
       case 'settleQuery':
         this.#settle()
@@ -245,13 +266,11 @@ export class Session implements AsyncDisposable {
       ? { kind: 'deadline', timeoutMs: deadline.timeoutMs }
       : { kind: 'aborted' }
     const error = this.#failed(failure, { cause: deadline.signal.reason })
-    if (this.#jobs[0] === job && this.#state.name !== 'Idle') {
-      this.#end(error)
-      return
-    }
+    const ran = this.#jobs[0] === job && this.#state.name !== 'Idle'
     this.#jobs.splice(this.#jobs.indexOf(job), 1)
     deadline[Symbol.dispose]()
     job.reject(error)
+    if (ran) this.#end(error)
   }
 
   /** The end, whatever led to it. Everybody who waits is told, and nothing is left behind. */
@@ -266,9 +285,26 @@ export class Session implements AsyncDisposable {
     }
     for (const job of this.#jobs.splice(0)) {
       job.deadline[Symbol.dispose]()
-      job.reject(job.error ?? error)
+      job.reject(job.error ?? this.#bystander(error))
     }
     this.#tell()
+  }
+
+  /** A defect of ours: nobody is left waiting, and whoever waits can see what it was. */
+  #endByDefect(defect: unknown): void {
+    this.#end(this.#failed({ kind: 'lost', code: 'EDEFECT', detail: 'a defect of pg-deadline' }, { cause: defect }))
+  }
+
+  /** For queries that the end of the session meets: an abort or a deadline that was another's is not theirs. */
+  #bystander(end: SessionError): SessionError {
+    if (end.failure.kind !== 'aborted' && end.failure.kind !== 'deadline') return end
+    const detail = 'the session ended when another query was aborted or out of time'
+    return new SessionError(end.phase, { kind: 'lost', code: 'ECLOSED', detail }, { cause: end })
+  }
+
+  #decode({ tag, body }: Frame): SessionEvent {
+    if (tag === 'D') return { type: 'DataRow', values: decodeDataRow(body, this.#formats) }
+    return decodeBackend(tag, body) as Exclude<ReturnType<typeof decodeBackend>, { type: 'DataRow' }>
   }
 
   #tell(): void {
@@ -284,7 +320,7 @@ export class Session implements AsyncDisposable {
   }
 }
 
-function decode({ tag, body }: Frame): SessionEvent {
-  if (tag === 'D') return { type: 'DataRow', values: decodeDataRow(body) }
-  return decodeBackend(tag, body) as Exclude<ReturnType<typeof decodeBackend>, { type: 'DataRow' }>
+function checkOptions(options: unknown): void {
+  const misuse = findMisuse(options)
+  if (misuse !== null) throw new TypeError(`${misuse.parameter}: ${misuse.problem}`)
 }

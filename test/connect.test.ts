@@ -119,7 +119,8 @@ describe('a connect', () => {
     const session = await world.connect({ signal: caller.signal })
     expect(session.authenticationMethod).toBe(method === 'trust' ? 'none' : method)
     expect(session.protocolVersion).toBe('3.0')
-    expect(session.backendKeyData).toEqual({ processId: 4711, secretKey: new Uint8Array([1, 2, 3, 4]) })
+    expect(session.backendKeyData?.processId).toBe(4711)
+    expect(session.backendKeyData?.secretKey).toEqual(new Uint8Array([1, 2, 3, 4]))
     expect([...session.parameters]).toEqual([
       ['server_version', '18.4'],
       ['TimeZone', 'Europe/Zürich'],
@@ -245,6 +246,8 @@ describe('a connect', () => {
     ['timeoutMs', { timeoutMs: Number.NaN }],
     ['timeoutMs', { timeoutMs: '3000' as never }],
     ['signal', { signal: {} as never }],
+    ['timeout', { timeout: 5 } as never],
+    ['options', null as never],
   ])('a %s that is unusable is a config failure', async (parameter, options) => {
     const server = lawful()
     await expect(failureOf(worldOf(server).connect(options))).resolves.toMatchObject({
@@ -332,7 +335,7 @@ describe('segments', () => {
     await settle()
     return {
       parameters: [...session.parameters],
-      key: session.backendKeyData,
+      key: [session.backendKeyData?.processId, ...(session.backendKeyData?.secretKey ?? [])],
       notices: session.notices.map(({ message }) => message),
       timeline: session.timeline.map(({ state, messages, bytesReceived }) => [state, messages.length, bytesReceived]),
       result: await session.query('one'),

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { BackendMessage } from '../src/protocol/backend.ts'
 import type { Session } from '../src/session.ts'
@@ -142,10 +143,72 @@ describe('query', () => {
     expect(session.phase).toBe('Idle')
   })
 
-  it('refuses a time limit that is no number', async () => {
-    const { session } = await sessionWith()
-    await expect(session.query('select', { timeoutMs: Number.NaN })).rejects.toThrow(RangeError)
+  it.each([
+    ['timeoutMs: expected a number of milliseconds, got NaN', { timeoutMs: Number.NaN }],
+    ['timeoutMs: expected a number of milliseconds, got string', { timeoutMs: '5' }],
+    ['signal: expected an AbortSignal, got object', { signal: {} }],
+    ['signal: expected an AbortSignal, got null', { signal: null }],
+    ['timeout: is no option; there are timeoutMs and signal', { timeout: 5 }],
+    ['options: expected an object, got null', null],
+    ['options: expected an object, got number', 5],
+  ])('refuses what is no option: %s', async (problem, options) => {
+    const { session, server } = await sessionWith()
+    await expect(session.query('select', options as never)).rejects.toThrow(new TypeError(problem))
+    await expect(session.close(options as never)).rejects.toThrow(new TypeError(problem))
     expect(session.phase).toBe('Idle')
+    expect(server.names).toEqual(['StartupMessage'])
+  })
+
+  it('keeps what had completed, and the notices of what failed, with the error', async () => {
+    const { session } = await sessionWith((server) =>
+      server.send(
+        { type: 'NoticeResponse', fields: [{ code: 'M', value: 'first' }] },
+        { type: 'CommandComplete', commandTag: 'SELECT 1' },
+        { type: 'NoticeResponse', fields: [{ code: 'M', value: 'second' }] },
+        ERROR,
+        { ...ERROR, fields: [{ code: 'M', value: 'another' }] },
+        READY,
+      ),
+    )
+    const error = await errorOf(session.query('…'))
+    expect(error).toMatchObject({
+      sqlstate: '22012',
+      results: [{ commandTag: 'SELECT 1', notices: [{ message: 'first' }] }],
+      notices: [{ message: 'second' }],
+    })
+    expect(session.phase).toBe('Idle')
+  })
+
+  it('keeps the latest notices of a query that raises them without end', async () => {
+    const { session } = await sessionWith((server) => {
+      for (let count = 0; count < 1_005; count++) {
+        server.send({ type: 'NoticeResponse', fields: [{ code: 'M', value: `notice ${count}` }] })
+      }
+      server.send({ type: 'CommandComplete', commandTag: 'DO' }, READY)
+    })
+    const [result] = await session.query('…')
+    expect(result?.notices).toHaveLength(1_000)
+    expect(result?.notices.at(-1)?.message).toBe('notice 1004')
+  })
+
+  it('gives values in binary, which a binary cursor sends, as hexadecimal digits', async () => {
+    const { session } = await sessionWith((server, text) => {
+      const format = text === 'binary' ? 1 : 0
+      server.send(
+        {
+          type: 'RowDescription',
+          columns: [
+            { name: 'a', ...column, format },
+            { name: 'b', ...column },
+          ],
+        },
+        { type: 'DataRow', values: [Buffer.from('deadbeef', 'hex'), Buffer.from('text')] },
+        { type: 'CommandComplete', commandTag: 'FETCH 1' },
+        READY,
+      )
+    })
+    await expect(session.query('binary')).resolves.toMatchObject([{ rows: [['\\xdeadbeef', 'text']] }])
+    await expect(session.query('text')).resolves.toMatchObject([{ rows: [[expect.not.stringContaining('x'), 'text']] }])
   })
 })
 
@@ -160,11 +223,25 @@ describe('a deadline', () => {
       phase: 'AwaitingResponse',
       failure: { kind: 'deadline', timeoutMs: 100 },
     })
-    await expect(waiting).resolves.toMatchObject({ name: 'TimeoutError' })
+    // The deadline was the first one's: to the others the session was lost, and they can see why.
+    for (const other of [await waiting, await errorOf(session.query('later'))]) {
+      expect(other).toMatchObject({ name: 'SessionError', failure: { kind: 'lost', code: 'ECLOSED' } })
+      expect(other.cause).toBe(await running)
+    }
     expect(session.phase).toBe('Failed')
     expect(server.destroyed).toBe(true)
     expect(world.clock.activeTimers).toBe(0)
-    await expect(errorOf(session.query('later'))).resolves.toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('that passes after an error of the server is still what ends the query', async () => {
+    const { session, world } = await sessionWith((server) => server.send(ERROR))
+    const running = errorOf(session.query('slow', { timeoutMs: 100 }))
+    const waiting = errorOf(session.query('next'))
+    await settle()
+    expect(session.phase).toBe('AwaitingEndOfQuery')
+    world.clock.advance(100)
+    await expect(running).resolves.toMatchObject({ name: 'TimeoutError', phase: 'AwaitingEndOfQuery' })
+    await expect(waiting).resolves.toMatchObject({ failure: { kind: 'lost' } })
   })
 
   it('of a query that waits takes it out of the line, and nothing else', async () => {
@@ -247,19 +324,68 @@ describe('the server', () => {
     expect(server.destroyed).toBe(true)
   })
 
+  it('cannot fill our memory with parameters', async () => {
+    const { session, server } = await sessionWith()
+    for (let count = 0; count <= 512; count++) server.send({ type: 'ParameterStatus', name: `p${count}`, value: '' })
+    await settle()
+    expect(session.phase).toBe('Failed')
+    await expect(errorOf(session.query('select'))).resolves.toMatchObject({
+      failure: { kind: 'limit', what: 'parameters', limit: 512 },
+    })
+  })
+
   it('reports parameters and notices while nobody asks', async () => {
     const { session, server } = await sessionWith()
     const parameters = session.parameters
     server.send({ type: 'ParameterStatus', name: 'TimeZone', value: 'UTC' })
-    for (let count = 0; count < 70; count++) {
+    for (let count = 0; count < 1_010; count++) {
       server.send({ type: 'NoticeResponse', fields: [{ code: 'M', value: `notice ${count}` }] })
     }
     server.send({ type: 'NotificationResponse', processId: 1, channel: 'c', payload: '' })
     await settle()
     expect(parameters.get('TimeZone')).toBe('UTC')
-    expect(session.notices).toHaveLength(64)
-    expect(session.notices.at(-1)?.message).toBe('notice 69')
+    expect(session.notices).toHaveLength(1_000)
+    expect(session.notices.at(-1)?.message).toBe('notice 1009')
     expect(session.phase).toBe('Idle')
+  })
+})
+
+describe('a defect of ours', () => {
+  it('leaves nobody waiting, and can be seen', async () => {
+    const { session, server } = await sessionWith()
+    const running = errorOf(session.query('select'))
+    await settle()
+    const defect = new TypeError('a defect')
+    server.sendBytes({
+      get length() {
+        throw defect
+      },
+    } as never)
+    const error = await running
+    expect(error).toMatchObject({ failure: { kind: 'lost', code: 'EDEFECT' } })
+    expect(error.cause).toBe(defect)
+    expect(server.destroyed).toBe(true)
+  })
+
+  it('in sending does the same', async () => {
+    const { session, server } = await sessionWith()
+    const defect = new RangeError('cannot be sent')
+    server.failWrites(defect)
+    const error = await errorOf(session.query('select'))
+    expect(error).toMatchObject({ failure: { code: 'EDEFECT' } })
+    expect(error.cause).toBe(defect)
+  })
+})
+
+describe('what is printed', () => {
+  it('holds no key for cancel requests', async () => {
+    const session = await worldOf(lawful()).connect()
+    const shown = `${inspect(session, { depth: 10, showHidden: true })} ${JSON.stringify(session)}`
+    expect(session.backendKeyData?.processId).toBe(4711)
+    expect([...(session.backendKeyData?.secretKey ?? [])]).toEqual([1, 2, 3, 4])
+    expect(shown).toContain('4711')
+    expect(shown).not.toMatch(/01 02 03 04|\[ ?1, ?2, ?3, ?4|1,2,3,4/)
+    await session.close()
   })
 })
 
@@ -269,10 +395,10 @@ describe('close', () => {
     const world = worldOf(server)
     const session = await world.connect()
     const closing = session.close()
-    expect(session.close()).toBe(closing)
+    const again = session.close()
     await expect(errorOf(session.query('too late'))).resolves.toMatchObject({ failure: { code: 'ECLOSED' } })
-    await closing
-    expect(server.names.at(-1)).toBe('Terminate')
+    await Promise.all([closing, again])
+    expect(server.names.filter((name) => name === 'Terminate')).toHaveLength(1)
     expect(session.phase).toBe('Closed')
     expect(server.destroyed).toBe(true)
     expect(world.clock.activeTimers).toBe(0)
@@ -310,6 +436,29 @@ describe('close', () => {
     expect(server.destroyed).toBe(true)
     expect(world.clock.activeTimers).toBe(0)
     expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+  })
+
+  it('may be called again with less patience', async () => {
+    const { session, server, world } = await sessionWith()
+    const running = errorOf(session.query('for ever'))
+    const patient = session.close({ timeoutMs: 60_000 })
+    await settle()
+    await session.close({ signal: AbortSignal.abort() })
+    await patient
+    await running
+    expect(server.destroyed).toBe(true)
+    expect(session.phase).toBe('Closed')
+    expect(world.clock.activeTimers).toBe(0)
+  })
+
+  it('is not disturbed by what the server still has to say', async () => {
+    const { session, server } = await sessionWith()
+    const closing = session.close()
+    await settle()
+    server.send({ type: 'ErrorResponse', fields: [{ code: 'V', value: 'FATAL' }] })
+    server.end()
+    await closing
+    expect(session.phase).toBe('Closed')
   })
 
   it('with no time at all destroys the socket at once', async () => {

@@ -54,7 +54,7 @@ export class Deadline implements Disposable {
   #unsubscribe: (() => void) | null = null
   #expired = false
 
-  /** Throws RangeError if `timeoutMs` is not a number. */
+  /** Throws RangeError if `timeoutMs` is not a number, TypeError if `signal` is no AbortSignal. */
   constructor({
     timeoutMs = Number.POSITIVE_INFINITY,
     signal,
@@ -63,6 +63,9 @@ export class Deadline implements Disposable {
   }: DeadlineOptions = {}) {
     if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
       throw new RangeError(`timeoutMs: expected a number of milliseconds, got ${String(timeoutMs)}`)
+    }
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`signal: expected an AbortSignal, got ${signal === null ? 'null' : typeof signal}`)
     }
     this.timeoutMs = timeoutMs
     this.#clock = clock

@@ -31,6 +31,6 @@ export async function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Tra
   }
   const [first] = failures
   throw new TransportError(first?.code ?? 'ENOTFOUND', failures.map(({ message }) => message).join('; '), {
-    cause: first,
+    cause: failures.length === 1 ? first : new AggregateError(failures, `${failures.length} addresses were tried`),
   })
 }

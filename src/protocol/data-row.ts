@@ -7,8 +7,13 @@
 import { Fault } from './failure.ts'
 import { LIMITS } from './limits.ts'
 
-/** The values of one row as text, null for SQL's NULL. Throws Fault 'malformed'. */
-export function decodeDataRow(body: Buffer): (string | null)[] {
+/**
+ * The values of one row as text, null for SQL's NULL. `formats` has one number per column, as RowDescription gives
+ * them: a value in binary (1), which under the simple protocol only a binary cursor sends, becomes `\\x` and
+ * hexadecimal digits, since to read it as text would destroy it.
+ * Throws Fault 'malformed', and 'limit' for a value that no string can hold.
+ */
+export function decodeDataRow(body: Buffer, formats: readonly number[] = []): (string | null)[] {
   if (body.length < 2) throw malformed('values', 0, `needs 2 bytes, ${body.length} are left`)
   const count = body.readInt16BE(0)
   if (count < 0) throw malformed('values', 0, `expected a count of 0 or more, got ${count}`)
@@ -26,10 +31,12 @@ export function decodeDataRow(body: Buffer): (string | null)[] {
     if (length > body.length - at) {
       throw malformed(`values.${index}`, at, `needs ${length} bytes, ${body.length - at} are left`)
     }
-    if (length > LIMITS.stringBytesMax) {
-      throw malformed(`values.${index}`, at, `longer than ${LIMITS.stringBytesMax} bytes`)
+    const isBinary = formats[index] === 1
+    const textLength = isBinary ? 2 + 2 * length : length
+    if (textLength > LIMITS.stringBytesMax) {
+      throw new Fault({ kind: 'limit', what: 'length of a value', limit: LIMITS.stringBytesMax, received: textLength })
     }
-    values.push(body.toString('utf8', at, at + length))
+    values.push(isBinary ? `\\x${body.toString('hex', at, at + length)}` : body.toString('utf8', at, at + length))
     at += length
   }
   if (at !== body.length) throw malformed('', at, `${body.length - at} bytes follow the last field`)

@@ -69,7 +69,7 @@ export class FrameReader {
     if (!isBackendTag(tag)) throw unknownTag(tag)
     if (this.pendingBytes < HEADER_BYTES) return null
 
-    // The length counts itself but not the tag. Read as signed: CVE-2024-32655 and its kin wrapped here.
+    // The length counts itself but not the tag. Read as signed: 0xffffffff is -1, and not 4 GB.
     const length = this.#held.readInt32BE(this.#start + 1)
     const bodyMax = bodyBytesMax(tag, this.#phase)
     if (length < 4 || length - 4 > bodyMax) throw this.#badLength(tag, length, bodyMax)

@@ -32,10 +32,16 @@ export const LIMITS = {
   /** Notices before ReadyForQuery. A login trigger may raise a few; without a bound they never end. */
   startupNoticesMax: 64,
 
-  /** ParameterStatus messages before ReadyForQuery. PostgreSQL 18 sends 15; poolers add some. */
-  startupParametersMax: 512,
+  /** Notifications before ReadyForQuery, which a login trigger may cause. The bound is that of notices. */
+  startupNotificationsMax: 64,
 
-  /** Names and values of those together, in UTF-16 code units. */
+  /** Notices that are kept of one query, or while none runs: the latest. A loop in a function may raise millions. */
+  noticesKeptMax: 1_000,
+
+  /** ParameterStatus messages before ReadyForQuery, and parameters of a session. PostgreSQL 18 has 15; poolers add some. */
+  parametersMax: 512,
+
+  /** Names and values of those before ReadyForQuery together, in UTF-16 code units. */
   startupParametersLengthMax: 64_000,
 
   /** A StartupMessage, whole. PostgreSQL's MAX_STARTUP_PACKET_LENGTH (pqcomm.h) is 10,000. */

@@ -65,6 +65,7 @@ export function encodeMessage<L extends MessageLayout>(layout: L, value: Omit<Me
   try {
     const tagBytes = layout.tag === null ? 0 : 1
     const lengthBytes = 4 + measureField(layout.body, value)
+    // CVE-2024-27304, CVE-2024-32655: a length that wraps lets a value speak as further messages.
     if (lengthBytes > 0x7fffffff) throw new Bad(0, 'longer than 2,147,483,647 bytes')
     const into = Buffer.allocUnsafe(tagBytes + lengthBytes)
     if (layout.tag !== null) into.write(layout.tag, 0, 'latin1')

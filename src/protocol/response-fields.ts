@@ -54,8 +54,9 @@ export function readReport(response: { readonly fields: readonly { code: string;
   }
 }
 
-/** CVE-2024-10977's lesson: a server must not write to our user's terminal. Line ends and tabs are harmless. */
+/** CVE-2024-10977's lesson: a server must not write to our user's terminal, nor turn the direction in which a line is
+ *  read (U+202A to U+202E, U+2066 to U+2069). Line ends and tabs are harmless. */
 function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd')
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }

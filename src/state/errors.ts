@@ -5,7 +5,9 @@
  * Names follow the platform: AbortError if the caller aborted, TimeoutError if the deadline passed.
  */
 import type { Failure } from '../protocol/failure.ts'
+import type { ServerReport } from '../protocol/response-fields.ts'
 import { AWAITED, type StateName } from './handshake/table.ts'
+import type { QueryResult } from './session/query-result.ts'
 import { SESSION_AWAITED, type SessionStateName } from './session/table.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -27,17 +29,29 @@ export class HandshakeError extends Error {
   }
 }
 
+interface SessionErrorOptions extends ErrorOptions {
+  readonly results?: readonly QueryResult[]
+  readonly notices?: readonly ServerReport[]
+}
+
 /** A query that failed, or a session that has ended. */
 export class SessionError extends Error {
   /** The name of the session's state in which it happened. */
   readonly phase: SessionStateName
   readonly failure: Failure
+  /** Of a query: the results of the statements that had completed before. */
+  readonly results: readonly QueryResult[]
+  /** Of a query: the notices of the statement that failed. */
+  readonly notices: readonly ServerReport[]
 
-  constructor(phase: SessionStateName, failure: Failure, options?: ErrorOptions) {
-    super(sentence(failure, phase, SESSION_AWAITED[phase]), options)
+  constructor(phase: SessionStateName, failure: Failure, options: SessionErrorOptions = {}) {
+    const { results = [], notices = [], ...rest } = options
+    super(sentence(failure, phase, SESSION_AWAITED[phase]), rest)
     this.name = nameFor(failure) ?? 'SessionError'
     this.phase = phase
     this.failure = failure
+    this.results = results
+    this.notices = notices
   }
 
   /** Five characters (#ERRCODES-APPENDIX) if the server refused, otherwise empty. */

@@ -4,7 +4,7 @@
  */
 import { getEventListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ConnectOptions, connect, HandshakeError, Session } from '../../src/index.ts'
+import { connect, HandshakeError, Session, type WaitOptions } from '../../src/index.ts'
 import { TABLE } from '../../src/state/handshake/table.ts'
 import { expectNoMoreThan, openResources } from '../net/resources.ts'
 import { startServer, type TestServer } from '../servers/server.ts'
@@ -117,7 +117,7 @@ async function byAbort(patienceMs: number): Promise<Session | HandshakeError> {
   }
 }
 
-async function outcomeOf(options: ConnectOptions): Promise<Session | HandshakeError> {
+async function outcomeOf(options: WaitOptions): Promise<Session | HandshakeError> {
   const outcome = await connect(url, options).catch((error: unknown) => error)
   if (outcome instanceof Session) return outcome
   if (!(outcome instanceof HandshakeError)) throw outcome

@@ -152,8 +152,8 @@ describe('a wrong password', () => {
 })
 
 describe('the server refuses', () => {
-  it('a database that is not there once it has let us in: 3D000', async () => {
-    const error = await handshakeFailureOf(connect(target('by_scram', { dbname: 'no such database' })))
+  it.each(ROLES)('a database that is not there once it has let us in: 3D000 ($user)', async ({ user }) => {
+    const error = await handshakeFailureOf(connect(target(user, { dbname: 'no such database' })))
     expect(error).toMatchObject({ phase: 'AwaitingReady', failure: { kind: 'refused', sqlstate: '3D000' } })
     expect(error.message).toBe(
       'the server refused in AwaitingReady: database "no such database" does not exist (FATAL, SQLSTATE 3D000); check the name of the database',
@@ -186,28 +186,31 @@ describe('the server refuses', () => {
     expect(error.message).toContain('unrecognized configuration parameter "no_such_setting"')
   })
 
-  it('when all connections are taken, to each in the state in which it finds out: 53300', async () => {
-    const sessions: Session[] = []
-    try {
-      const refused = await connectUntilRefused(target('by_scram'), sessions)
-      // The last ones are kept for superusers, and who is one is known after authentication only.
-      expect(refused).toMatchObject({ phase: 'AwaitingReady', failure: { kind: 'refused', sqlstate: '53300' } })
-      expect(refused.message).toMatch(
-        /^the server refused in AwaitingReady: remaining connection slots are reserved .*\(FATAL, SQLSTATE 53300\); all connections are taken: use fewer, or raise max_connections$/,
-      )
-      expect(sessions.length).toBeGreaterThan(0)
+  it.each(ROLES)(
+    'when all connections are taken, to each in the state in which it finds out: 53300 ($user)',
+    async ({ user }) => {
+      const sessions: Session[] = []
+      try {
+        const refused = await connectUntilRefused(target(user), sessions)
+        // The last ones are kept for superusers, and who is one is known after authentication only.
+        expect(refused).toMatchObject({ phase: 'AwaitingReady', failure: { kind: 'refused', sqlstate: '53300' } })
+        expect(refused.message).toMatch(
+          /^the server refused in AwaitingReady: remaining connection slots are reserved .*\(FATAL, SQLSTATE 53300\); all connections are taken: use fewer, or raise max_connections$/,
+        )
+        expect(sessions.length).toBeGreaterThan(0)
 
-      const refusedSuperuser = await connectUntilRefused(server.url(), sessions)
-      expect(refusedSuperuser).toMatchObject({
-        phase: 'AwaitingAuthentication',
-        failure: { kind: 'refused', sqlstate: '53300', message: 'sorry, too many clients already' },
-      })
-      expectNoSecret(refusedSuperuser)
-    } finally {
-      await Promise.all(sessions.map((session) => session.close()))
-    }
-    await using _again = await connect(target('by_scram'))
-  })
+        const refusedSuperuser = await connectUntilRefused(server.url(), sessions)
+        expect(refusedSuperuser).toMatchObject({
+          phase: 'AwaitingAuthentication',
+          failure: { kind: 'refused', sqlstate: '53300', message: 'sorry, too many clients already' },
+        })
+        expectNoSecret(refusedSuperuser)
+      } finally {
+        await Promise.all(sessions.map((session) => session.close()))
+      }
+      await using _again = await connect(target(user))
+    },
+  )
 })
 
 /** Takes connections until there are none left. */

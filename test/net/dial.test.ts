@@ -114,7 +114,11 @@ describe('the addresses of a name', () => {
     expect(error).toMatchObject({ name: 'TransportError', code: 'ECONNREFUSED' })
     // Where there is no IPv6 the second one cannot even be tried, and says so.
     expect((error as Error).message).toMatch(/^connect ECONNREFUSED 127\.0\.0\.1:\d+; connect E[A-Z]+ ::1:\d+/)
-    expect((error as Error).cause).toMatchObject({ message: `connect ECONNREFUSED 127.0.0.1:${port}` })
+    expect((error as Error).cause).toBeInstanceOf(AggregateError)
+    expect(((error as Error).cause as AggregateError).errors).toMatchObject([
+      { message: `connect ECONNREFUSED 127.0.0.1:${port}` },
+      {},
+    ])
   })
 
   it('are not tried any more once the signal is aborted', async () => {

@@ -104,9 +104,17 @@ describe('the values of a DataRow', () => {
       })
     }
     expect(decodeDataRow(body(LIMITS.stringBytesMax))).toEqual(['made'])
-    expect(failureOf(() => decodeDataRow(body(LIMITS.stringBytesMax + 1)))).toEqual(
-      at('values.0', 6, `longer than ${LIMITS.stringBytesMax} bytes`),
-    )
+    const limit = LIMITS.stringBytesMax
+    const tooLong = (received: number) => ({ kind: 'limit', what: 'length of a value', limit, received })
+    expect(failureOf(() => decodeDataRow(body(limit + 1)))).toEqual(tooLong(limit + 1))
+    // In binary, a value is twice as long as hexadecimal digits.
+    expect(failureOf(() => decodeDataRow(body(limit / 2), [1]))).toEqual(tooLong(limit + 2))
+    expect(decodeDataRow(body(limit / 2 - 1), [1])).toEqual(['\\xmade'])
+  })
+
+  it('are hexadecimal digits where the format of the column is 1', () => {
+    const body = wire('00 03  00 00 00 02 00 ff  00 00 00 01 61  ff ff ff ff')
+    expect(decodeDataRow(body, [1, 0, 1])).toEqual(['\\x00ff', 'a', null])
   })
 })
 

@@ -32,6 +32,7 @@ export class ScriptedServer {
   #end: TransportError | 'FIN' | null = null
   readonly #readers = new Set<() => void>()
   readonly #answer: (server: ScriptedServer, message: StartupPacket | FrontendMessage) => void
+  #writeError: Error | null = null
   destroyed = false
   dialed = 0
 
@@ -59,6 +60,7 @@ export class ScriptedServer {
       },
       write: async (bytes, writeSignal) => {
         writeSignal.throwIfAborted()
+        if (this.#writeError !== null) throw this.#writeError
         this.#take(bytes)
       },
       destroy: () => {
@@ -78,7 +80,7 @@ export class ScriptedServer {
 
   /** One segment as it arrives. */
   sendBytes(bytes: Buffer): void {
-    this.#chunks.push(Buffer.from(bytes))
+    this.#chunks.push(bytes)
     this.#tell()
   }
 
@@ -86,6 +88,11 @@ export class ScriptedServer {
   end(code: 'FIN' | 'ECONNRESET' = 'FIN'): void {
     this.#end = code === 'FIN' ? 'FIN' : new TransportError(code, `read ${code}`)
     this.#tell()
+  }
+
+  /** From now on, nothing that the client writes goes through. */
+  failWrites(error: Error): void {
+    this.#writeError = error
   }
 
   get names(): string[] {

@@ -1,13 +1,14 @@
 /** A runtime for connectWith in which everything is under control: time, network, randomness, key derivation. */
 import { pbkdf2Sync } from 'node:crypto'
-import { type ConnectOptions, connectWith, type Runtime } from '../../src/connect.ts'
+import { connectWith, type Runtime } from '../../src/connect.ts'
 import type { Session } from '../../src/session.ts'
+import type { WaitOptions } from '../../src/wait-options.ts'
 import type { ScriptedServer } from './scripted-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface World {
   readonly clock: VirtualClock
-  connect(options?: ConnectOptions, target?: string): Promise<Session>
+  connect(options?: WaitOptions, target?: string): Promise<Session>
 }
 
 export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}): World {

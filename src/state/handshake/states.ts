@@ -39,6 +39,8 @@ interface Introduction extends Greeting {
   /** The names and values in the order in which they came; a later value replaces an earlier one. */
   readonly parameters: readonly (readonly [name: string, value: string])[]
   readonly backendKeyData: { readonly processId: number; readonly secretKey: Uint8Array } | null
+  /** How many came. Nobody has asked for them yet. */
+  readonly notifications: number
 }
 
 export type State =

@@ -53,6 +53,8 @@ export const TABLE = closed({
   AwaitingReady: {
     ParameterStatus: 'AwaitingReady',
     BackendKeyData: 'AwaitingReady',
+    // A login event trigger may LISTEN and NOTIFY: what it hears is delivered before ReadyForQuery.
+    NotificationResponse: 'AwaitingReady',
     ReadyForQuery: 'Ready',
   },
   Ready: {},

@@ -2,7 +2,7 @@
  * One function per cell of the table. Each takes the state, the event and the signal, and gives the next
  * state and what is to be done. `handshake.step` and `handshake.receive` are how they are reached.
  *
- * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-FLOW-CHANGES-FOR-VERSIONS.
+ * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-VERSIONS.
  */
 import { chooseMechanism } from '../../auth/choose.ts'
 import { answerMd5 } from '../../auth/md5.ts'
@@ -13,6 +13,7 @@ import { type Failure, Fault } from '../../protocol/failure.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { readReport } from '../../protocol/response-fields.ts'
 import { versionNumber } from '../../protocol/startup.ts'
+import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { Effect, Event, EventOf } from './events.ts'
 import type { Attempt, AuthenticationMethod, State, StateOf } from './states.ts'
@@ -127,8 +128,9 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 
   AwaitingReady: {
     ParameterStatus: (state, { name, value }) => {
+      checkEncoding(name, value)
       const parameters = [...state.parameters, [name, value] as const]
-      bound('ParameterStatus messages before ReadyForQuery', parameters.length, LIMITS.startupParametersMax)
+      bound('ParameterStatus messages before ReadyForQuery', parameters.length, LIMITS.parametersMax)
       const length = parameters.reduce((sum, [one, other]) => sum + one.length + other.length, 0)
       bound('characters of ParameterStatus before ReadyForQuery', length, LIMITS.startupParametersLengthMax)
       return to({ ...state, parameters })
@@ -149,6 +151,12 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
         })
       }
       return to({ ...state, backendKeyData: { processId, secretKey } })
+    },
+
+    NotificationResponse: (state) => {
+      const notifications = state.notifications + 1
+      bound('NotificationResponse messages before ReadyForQuery', notifications, LIMITS.startupNotificationsMax)
+      return to({ ...state, notifications })
     },
 
     ReadyForQuery: (state, { status }) => to({ ...state, name: 'Ready', transactionStatus: status }),
@@ -226,7 +234,15 @@ function introduce(
   { protocolVersion, notices }: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
   authenticationMethod: AuthenticationMethod,
 ): StateOf<'AwaitingReady'> {
-  return { name: 'AwaitingReady', authenticationMethod, protocolVersion, notices, parameters: [], backendKeyData: null }
+  return {
+    name: 'AwaitingReady',
+    authenticationMethod,
+    protocolVersion,
+    notices,
+    parameters: [],
+    backendKeyData: null,
+    notifications: 0,
+  }
 }
 
 function passwordFor(attempt: Attempt, method: AuthenticationMethod): Secret {

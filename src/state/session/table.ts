@@ -10,6 +10,8 @@ export const SESSION_TABLE = closed({
   Idle: {
     SendQuery: 'AwaitingResponse',
     SendTerminate: 'Terminating',
+    // Nobody asked: kept among the notices, unless it is FATAL.
+    ErrorResponse: 'Idle',
   },
   AwaitingResponse: {
     RowDescription: 'ReadingRows',
@@ -35,19 +37,20 @@ export const SESSION_TABLE = closed({
     ErrorResponse: 'AwaitingEndOfQuery',
   },
   AwaitingEndOfQuery: {
+    ErrorResponse: 'AwaitingEndOfQuery',
     ReadyForQuery: 'Idle',
   },
   // A server that has read Terminate closes the connection: here that is the lawful end.
   Terminating: {
+    ErrorResponse: 'Terminating',
     TransportLost: 'Closed',
   },
   Closed: {},
   Failed: {},
 })
 
-/** What holds in every row but the last two. An ErrorResponse where no row expects one ends the session. */
+/** What holds in every row but the last two. */
 export const SESSION_EVERYWHERE = {
-  ErrorResponse: 'Failed',
   NoticeResponse: 'the same state',
   ParameterStatus: 'the same state',
   NotificationResponse: 'the same state',

@@ -5,14 +5,13 @@
  */
 import { type Failure, Fault } from '../../protocol/failure.ts'
 import { readReport } from '../../protocol/response-fields.ts'
+import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { SessionEffect, SessionEvent, SessionEventOf, SessionState } from './states.ts'
 import { type SESSION_EVERYWHERE, SESSION_TABLE } from './table.ts'
 
 const onError = (_state: unknown, event: SessionEventOf<'ErrorResponse'>) => {
-  const failure = refusal(event)
-  // FATAL and PANIC end the session: no ReadyForQuery follows.
-  if (failure.severity !== 'ERROR') throw new Fault(failure)
+  const failure = survivable(event)
   return to({ name: 'AwaitingEndOfQuery' }, { do: 'reportError', failure })
 }
 
@@ -27,6 +26,7 @@ const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent,
     SendQuery: (_state, { text }) =>
       to({ name: 'AwaitingResponse' }, { do: 'send', message: { type: 'Query', query: text } }),
     SendTerminate: () => to({ name: 'Terminating' }, { do: 'send', message: { type: 'Terminate' } }),
+    ErrorResponse: (state, event) => to(state, { do: 'reportNotice', report: survivable(event) }),
   },
 
   AwaitingResponse: {
@@ -70,10 +70,12 @@ const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent,
   },
 
   AwaitingEndOfQuery: {
+    ErrorResponse: onError,
     ReadyForQuery: onReady,
   },
 
   Terminating: {
+    ErrorResponse: (state) => to(state),
     TransportLost: () => to({ name: 'Closed' }),
   },
 
@@ -82,9 +84,11 @@ const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent,
 }
 
 const ANYWHERE: Everywhere<typeof SESSION_EVERYWHERE, SessionState, SessionEvent, SessionEffect> = {
-  ErrorResponse: (state, event) => to(fail(state, refusal(event))),
   NoticeResponse: (state, event) => to(state, { do: 'reportNotice', report: readReport(event) }),
-  ParameterStatus: (state, { name, value }) => to(state, { do: 'setParameter', name, value }),
+  ParameterStatus: (state, { name, value }) => {
+    checkEncoding(name, value)
+    return to(state, { do: 'setParameter', name, value })
+  },
   // Nobody has asked for LISTEN through this library yet; a notification is lawful all the same.
   NotificationResponse: (state) => to(state),
   TransportLost: (state, { code, detail }) => to(fail(state, { kind: 'lost', code, detail })),
@@ -101,6 +105,9 @@ function to<S extends SessionState>(state: S, ...effects: SessionEffect[]): Step
   return { state, effects }
 }
 
-function refusal(event: SessionEventOf<'ErrorResponse'>): Extract<Failure, { kind: 'refused' }> {
-  return { kind: 'refused', ...readReport(event) }
+/** An error after which the session goes on. FATAL and PANIC end it: no ReadyForQuery follows. */
+function survivable(event: SessionEventOf<'ErrorResponse'>): Extract<Failure, { kind: 'refused' }> {
+  const failure = { kind: 'refused', ...readReport(event) } as const
+  if (failure.severity === 'FATAL' || failure.severity === 'PANIC') throw new Fault(failure)
+  return failure
 }

@@ -27,6 +27,7 @@ const introduction = {
   authenticationMethod: 'scram-sha-256',
   parameters: [],
   backendKeyData: null,
+  notifications: 0,
 } as const
 
 const start = beginScram(ATTEMPT.clientNonce)

@@ -231,11 +231,37 @@ describe('before ReadyForQuery', () => {
 
   it('bounds the number of parameters', () => {
     const event: Event = { type: 'ParameterStatus', name: 'a', value: '' }
-    expect(repeat(event, LIMITS.startupParametersMax).name).toBe('AwaitingReady')
-    expect(repeat(event, LIMITS.startupParametersMax + 1)).toMatchObject({
+    expect(repeat(event, LIMITS.parametersMax).name).toBe('AwaitingReady')
+    expect(repeat(event, LIMITS.parametersMax + 1)).toMatchObject({
       name: 'Failed',
-      failure: { kind: 'limit', limit: LIMITS.startupParametersMax, received: LIMITS.startupParametersMax + 1 },
+      failure: { kind: 'limit', limit: LIMITS.parametersMax, received: LIMITS.parametersMax + 1 },
     })
+  })
+
+  it('hears notifications, and bounds them', () => {
+    const state = repeat(EVENTS.NotificationResponse, LIMITS.startupNotificationsMax)
+    expect(state.name).toBe('AwaitingReady')
+    expect(repeat(EVENTS.NotificationResponse, 1, state)).toMatchObject({ name: 'Failed', failure: { kind: 'limit' } })
+  })
+
+  it.each([
+    ['LATIN1', 'Failed'],
+    ['SQL_ASCII', 'Failed'],
+    ['UTF8', 'AwaitingReady'],
+    ['utf-8', 'AwaitingReady'],
+    ['UNICODE', 'AwaitingReady'],
+  ])('with client_encoding %s: %s', (value, name) => {
+    const event: Event = { type: 'ParameterStatus', name: 'client_encoding', value }
+    const { state } = handshake.receive(STATES.AwaitingReady, event, signal)
+    expect(state.name).toBe(name)
+    if (state.name === 'Failed') {
+      expect(state.failure).toEqual({
+        kind: 'incompatible',
+        what: 'client_encoding',
+        offered: [value],
+        supported: ['UTF8'],
+      })
+    }
   })
 
   it('bounds the length of all parameters together', () => {

@@ -64,12 +64,15 @@ describe('the table of the session', () => {
     expect(() => session.receive(STATES[stateName], event, AbortSignal.abort(reason))).toThrow(reason)
   })
 
-  it.each(['AwaitingResponse', 'ReadingRows', 'CopyingOut', 'RefusingCopyIn'] as const)(
-    'in %s an ERROR waits for ReadyForQuery, a FATAL ends the session',
+  it.each(['AwaitingResponse', 'ReadingRows', 'CopyingOut', 'RefusingCopyIn', 'AwaitingEndOfQuery'] as const)(
+    'in %s an error waits for ReadyForQuery, a FATAL ends the session',
     (name) => {
-      const { state, effects } = session.receive(STATES[name], refusal('ERROR'), signal)
-      expect(state).toEqual({ name: 'AwaitingEndOfQuery' })
-      expect(effects).toMatchObject([{ do: 'reportError', failure: { kind: 'refused', sqlstate: '22012' } }])
+      // Translated, as a server before 9.6 or a pooler may send it, and without any severity at all.
+      for (const severity of ['ERROR', 'FEHLER', '']) {
+        const { state, effects } = session.receive(STATES[name], refusal(severity), signal)
+        expect(state).toEqual({ name: 'AwaitingEndOfQuery' })
+        expect(effects).toMatchObject([{ do: 'reportError', failure: { kind: 'refused', sqlstate: '22012' } }])
+      }
       for (const severity of ['FATAL', 'PANIC']) {
         expect(session.receive(STATES[name], refusal(severity), signal).state).toMatchObject({
           name: 'Failed',
@@ -79,6 +82,24 @@ describe('the table of the session', () => {
       }
     },
   )
+
+  it('keeps an error that nobody asked for among the notices, unless it is FATAL', () => {
+    const { state, effects } = session.receive(STATES.Idle, refusal('ERROR'), signal)
+    expect(state).toBe(STATES.Idle)
+    expect(effects).toMatchObject([{ do: 'reportNotice', report: { sqlstate: '22012' } }])
+    expect(session.receive(STATES.Idle, refusal('FATAL'), signal).state).toMatchObject({
+      name: 'Failed',
+      phase: 'Idle',
+    })
+  })
+
+  it.each(['Idle', 'ReadingRows'] as const)('in %s the end of UTF-8 is the end of the session', (name) => {
+    const event: SessionEvent = { type: 'ParameterStatus', name: 'client_encoding', value: 'LATIN1' }
+    expect(session.receive(STATES[name], event, signal).state).toMatchObject({
+      name: 'Failed',
+      failure: { kind: 'incompatible', what: 'client_encoding' },
+    })
+  })
 
   it('refuses a row that is not as long as it was announced', () => {
     const event: SessionEvent = { type: 'DataRow', values: ['1'] }

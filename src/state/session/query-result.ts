@@ -1,8 +1,9 @@
 /**
  * The results of one query text: one per statement, values as the text that the server sent.
  */
-import type { ServerReport } from './protocol/response-fields.ts'
-import type { Column } from './state/session/states.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { ServerReport } from '../../protocol/response-fields.ts'
+import type { Column } from './states.ts'
 
 /** The result of one statement. */
 export interface QueryResult {
@@ -12,11 +13,12 @@ export interface QueryResult {
   readonly rowCount: number | null
   /** Empty for a statement that returns no rows. */
   readonly columns: readonly Column[]
-  /** One array per row, in the order of `columns`; null is SQL's NULL. */
+  /** One array per row, in the order of `columns`; null is SQL's NULL. Where a column's `format` is 1 (a binary cursor) a
+   *  value is `\\x` and hexadecimal digits. */
   readonly rows: readonly (readonly (string | null)[])[]
   /** What COPY TO STDOUT sent, piece by piece. */
   readonly copyData: readonly Uint8Array[]
-  /** Notices that came while this statement ran. */
+  /** Notices that came while this statement ran, the latest 1,000. */
   readonly notices: readonly ServerReport[]
   /** The rows as objects. Of columns with the same name the last one counts; `rows` has them all. */
   objects(): Record<string, string | null>[]
@@ -43,7 +45,7 @@ export class ResultCollector {
   }
 
   addNotice(report: ServerReport): void {
-    this.#notices.push(report)
+    keepLatest(this.#notices, report)
   }
 
   complete(commandTag: string): void {
@@ -70,4 +72,14 @@ export class ResultCollector {
   get results(): readonly QueryResult[] {
     return this.#results
   }
+
+  /** Those of the statement that has not completed. */
+  get notices(): readonly ServerReport[] {
+    return this.#notices
+  }
+}
+
+/** Add to a list of notices that must not grow for ever. */
+export function keepLatest(notices: ServerReport[], report: ServerReport): void {
+  if (notices.push(report) > LIMITS.noticesKeptMax) notices.shift()
 }
