@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md']
+const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
+const folder = mkdtempSync(join(tmpdir(), 'readme-'))
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe('what a reader copies', () => {
+  it('compiles under the strictest settings', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => String(code))
+    expect(examples.length).toBeGreaterThan(1)
+    for (const [index, code] of examples.entries())
+      writeFileSync(join(folder, `example-${index}.mts`), `${code}\nexport {}\n`)
+    const tsconfig = {
+      extends: join(ROOT, 'tsconfig.json'),
+      compilerOptions: {
+        paths: { 'pg-deadline': [join(ROOT, 'src/index.ts')] },
+        typeRoots: [join(ROOT, 'node_modules/@types')],
+      },
+      include: ['*.mts', join(ROOT, 'src/protocol/buffer-layout.d.ts')],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+    const { stdout } = spawnSync(process.execPath, [compiler, '--noEmit', '-p', folder], { encoding: 'utf8' })
+    expect(stdout).toBe('')
+  })
+})
+
+describe('a link', () => {
+  const links = PAGES.flatMap((page) =>
+    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
+      ([, to]) => [page, String(to)] as const,
+    ),
+  )
+
+  it.each(links)('of %s leads somewhere: %s', (page, to) => {
+    expect(existsSync(join(ROOT, dirname(page), to))).toBe(true)
+  })
+})
