@@ -60,5 +60,7 @@ export function mayTryOther(encryption: Encryption, secured: boolean, phase: Sta
   if (phase === 'SecuringTransport') return failure.kind === 'lost' || failure.kind === 'unproven'
   // 'preferred' and not secured: the server had said no to TLS, and this was the other kind already.
   if (encryption === 'preferred' && !secured) return false
-  return failure.kind === 'refused' && BEFORE_ADMISSION.includes(phase)
+  // What we ourselves would not do in plaintext may be done in TLS: libpq has no such scruples, and never gets here.
+  const isOurRefusal = encryption === 'off' && failure.kind === 'policy'
+  return (failure.kind === 'refused' || isOurRefusal) && BEFORE_ADMISSION.includes(phase)
 }

@@ -99,11 +99,17 @@ describe('sslmode', () => {
     ])
   })
 
+  it('allow goes on to TLS if we ourselves refuse to do in plaintext what the server asks; prefer never goes the other way', () => {
+    const policy: Failure = { kind: 'policy', what: '', advice: '' }
+    expect(fallsBack('off', false, policy)).toContain('AwaitingAuthentication')
+    expect(fallsBack('off', false, policy)).not.toContain('Connected')
+    expect(fallsBack('preferred', true, policy)).toEqual([])
+  })
+
   it.each([
     { kind: 'deadline', timeoutMs: 1 },
     { kind: 'aborted' },
     { kind: 'misbehaved', expected: [], received: '' },
-    { kind: 'policy', what: '', advice: '' },
     { kind: 'limit', what: '', limit: 1, received: 2 },
   ] as const)('makes no second attempt after $kind', (failure) => {
     expect(fallsBack('preferred', true, failure)).toEqual([])
