@@ -1,0 +1,61 @@
+/** Every attack of the catalogue on real sockets: how the connect ends, where, when, and what it leaves behind. */
+import { describe, expect, it } from 'vitest'
+import { connect } from '../../src/connect.ts'
+import { HandshakeError } from '../../src/state/errors.ts'
+import { ATTACKS, type Attack, BASE, HostileServer } from '../../src/testing/index.ts'
+import { KNOWN_DEFECTS } from './known-defects.ts'
+import { secretsOnTheWire, secretsShown, textsForTheTerminal } from './secrets.ts'
+
+/** Well above what 'at once' may take: if the timer ended such an attack, it would show. */
+const GENEROUS_MS = 5_000
+const AT_ONCE_MS = 1_000
+const STALL_MS = 400
+
+describe('the catalogue', () => {
+  it('has at least 150 attacks, each with an id of its own', () => {
+    expect(ATTACKS.length).toBeGreaterThanOrEqual(150)
+    expect(new Set(ATTACKS.map(({ id }) => id)).size).toBe(ATTACKS.length)
+    for (const { id } of ATTACKS) expect(id).toMatch(/^[a-z]+\/[a-z0-9-]+$/)
+  })
+})
+
+describe.concurrent('on a real socket', () => {
+  for (const attack of ATTACKS) {
+    const run = KNOWN_DEFECTS.has(attack.id) ? it.fails : it
+    run(`${attack.id}: a server that ${attack.title}`, () => survive(attack))
+  }
+})
+
+async function survive(attack: Attack): Promise<void> {
+  const { verdict, script, target, transport, sent } = attack
+  await using server = await HostileServer.listen(script, { transport })
+  const timeoutMs = verdict.when === 'at once' ? GENEROUS_MS : STALL_MS
+  const startedMs = performance.now()
+  const error = await connect(server.url({ ...BASE, ...target }), { timeoutMs }).then(
+    async (session) => {
+      await session.close({ timeoutMs: 0 })
+      return new Error('the connect succeeded')
+    },
+    (reason: unknown) => reason,
+  )
+  const elapsedMs = performance.now() - startedMs
+
+  if (!(error instanceof HandshakeError)) throw error
+  expect({ kind: error.failure.kind, phase: error.phase }).toEqual({ kind: verdict.kind, phase: verdict.phase })
+  if (verdict.when === 'at once') expect(elapsedMs).toBeLessThan(AT_ONCE_MS)
+  else {
+    expect(elapsedMs).toBeGreaterThanOrEqual(STALL_MS)
+    expect(elapsedMs).toBeLessThan(STALL_MS + 500)
+  }
+
+  await server.settled()
+  const [visit, ...others] = server.visits
+  if (visit === undefined) throw new Error('nobody came')
+  expect(others).toEqual([])
+  expect(visit.defect).toBeNull()
+  expect(visit.isClosed).toBe(true)
+  expect(visit.messages).toEqual(sent)
+  expect(secretsOnTheWire(visit)).toEqual([])
+  expect(secretsShown(error, visit)).toEqual([])
+  expect(textsForTheTerminal(error)).toEqual([])
+}
