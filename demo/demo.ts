@@ -17,7 +17,8 @@ import { type SilentProxy, startSilentProxy } from './silent-proxy.ts'
 
 const USER = 'deadline_demo'
 const PASSWORD = randomBytes(12).toString('base64url')
-const LOGIN = { user: USER, password: PASSWORD, dbname: 'postgres' } satisfies ConnectTarget
+/** Without TLS, which the demo's server does not speak: what is asked for it would only be refused. */
+const LOGIN = { user: USER, password: PASSWORD, dbname: 'postgres', sslmode: 'disable' } satisfies ConnectTarget
 
 const PATIENCE_MS = 3_000
 const SHORT_PATIENCE_MS = 1_200

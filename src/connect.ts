@@ -8,14 +8,16 @@ import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { type Clock, Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
-import { deriveKey } from './net/kdf.ts'
-import { TransportError } from './net/transport.ts'
+import { createKeyDerivation, type DeriveKeys, deriveKeys } from './net/kdf.ts'
+import { readTlsOptions } from './net/tls.ts'
+import { type TlsOptions, TransportError } from './net/transport.ts'
+import { type PasswordRequest, passwordOf } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
-import { HandshakeError } from './state/errors.ts'
+import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import type { Effect, Event, EventOf } from './state/handshake/events.ts'
-import { begin, nextMove } from './state/handshake/policy.ts'
-import type { State } from './state/handshake/states.ts'
+import { begin, encryptionAttempts, mayTryOther, nextMove } from './state/handshake/policy.ts'
+import type { Encryption, State } from './state/handshake/states.ts'
 import type { StateName } from './state/handshake/table.ts'
 import { handshake } from './state/handshake/transitions.ts'
 import { TimelineRecorder } from './state/timeline.ts'
@@ -29,11 +31,19 @@ export const DEFAULT_TIMEOUT_MS = 10_000
 export interface Runtime {
   readonly clock: Clock
   readonly dial: typeof dial
-  readonly deriveKey: typeof deriveKey
+  readonly deriveKeys: DeriveKeys
+  /** The same without a cache, for whoever switches it off. */
+  readonly deriveKeysAnew: DeriveKeys
   readonly randomBytes: (lengthBytes: number) => Buffer
 }
 
-const NODE: Runtime = { clock: monotonicClock, dial, deriveKey, randomBytes }
+const NODE: Runtime = {
+  clock: monotonicClock,
+  dial,
+  deriveKeys,
+  deriveKeysAnew: createKeyDerivation({ cacheEntriesMax: 0 }),
+  randomBytes,
+}
 
 /**
  * Connect to PostgreSQL. Settles exactly once, on time, with a session or with a HandshakeError that names
@@ -61,6 +71,7 @@ export async function connectWith(
   const { clock } = runtime
   const startedMs = clock.now()
   const timeline = new TimelineRecorder(clock.now, 'Disconnected')
+  const attempts: FailedAttempt[] = []
   let phase: StateName = 'Disconnected'
   let deadline: Deadline | undefined
   let wire: Wire | undefined
@@ -71,60 +82,106 @@ export async function connectWith(
     if (misuse !== null) throw misused(misuse.parameter, misuse.problem)
     const settings = readSettings(target)
     deadline = startDeadline(settings, options, clock, startedMs)
-    const { signal } = deadline
+    const kinds = settings.endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(settings.tls.mode)
+    const tlsOptions = await readTls(settings, kinds, deadline.signal)
+    const password = passwordOf(settings)
+    for (const [index, encryption] of kinds.entries()) {
+      try {
+        return await attempt(settings, encryption, tlsOptions, password, deadline.signal)
+      } catch (error) {
+        // The one place where sockets die.
+        wire?.destroy()
+        const failure = failureOf(error, deadline)
+        if (failure === null) throw error
+        attempts.push({ phase, failure })
+        const secured = timeline.has('SecuringTransport')
+        if (index + 1 === kinds.length || !mayTryOther(encryption, secured, phase, failure)) throw error
+        phase = 'Disconnected'
+        timeline.enter(phase)
+      }
+    }
+    throw new TypeError('sslmode allows no attempt at all')
+  } catch (error) {
+    const failure = failureOf(error, deadline)
+    // What is no failure of a connection is a defect of this library, and must not pass for one.
+    if (failure === null) throw error
+    throw new HandshakeError(phase, failure, timeline.finish(), attempts, causeOf(error))
+  } finally {
+    deadline?.[Symbol.dispose]()
+  }
 
-    let state: State = begin({ ...settings, clientNonce: runtime.randomBytes(18).toString('base64') })
+  /** One attempt: the loop. */
+  async function attempt(
+    settings: Settings,
+    encryption: Encryption,
+    tlsOptions: TlsOptions | null,
+    password: PasswordRequest,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    wire = undefined
+    const clientNonce = runtime.randomBytes(18).toString('base64')
+    const directTls = settings.tls.negotiation === 'direct'
+    let state: State = begin({ ...settings, password: password.known, encryption, directTls, clientNonce })
     let effects: readonly Effect[] = []
     while (state.name !== 'Ready') {
       let event: Event | null = nextMove(state)
-      for (const effect of effects) event = (await perform(effect, settings, signal)) ?? event
-      event ??= await listen(signal)
+      for (const effect of effects) event = (await perform(effect)) ?? event
+      event ??= await listen(state)
       ;({ state, effects } = handshake.receive(state, event, signal))
       if (state.name === 'Failed') throw new Fault(state.failure, { cause })
       phase = state.name
       timeline.enter(phase)
     }
     return new Session(opened(wire), state, timeline.finish(), clock)
-  } catch (error) {
-    // The one place where sockets die.
-    wire?.destroy()
-    const failure = failureOf(error, deadline)
-    // What is no failure of a connection is a defect of this library, and must not pass for one.
-    if (failure === null) throw error
-    throw new HandshakeError(phase, failure, timeline.finish(), causeOf(error))
-  } finally {
-    deadline?.[Symbol.dispose]()
-  }
 
-  /** Do what a transition asked for. What comes of it, if anything, is the next event. */
-  async function perform(effect: Effect, { endpoint }: Settings, signal: AbortSignal): Promise<Event | null> {
-    switch (effect.do) {
-      case 'dial':
-        try {
-          wire = new Wire(await runtime.dial(endpoint, signal), timeline.note)
-          return { type: 'TransportOpened' }
-        } catch (error) {
-          return transportLost(error)
+    /** Do what a transition asked for. What comes of it, if anything, is the next event. */
+    async function perform(effect: Effect): Promise<Event | null> {
+      try {
+        switch (effect.do) {
+          case 'beginPassword':
+            password.begin(signal)
+            return null
+          case 'awaitPassword':
+            return { type: 'PasswordFetched', password: await password.wait(signal) }
+          case 'dial':
+            wire = new Wire(await runtime.dial(settings.endpoint, signal), timeline.note)
+            return { type: 'TransportOpened' }
+          case 'startTls':
+            if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
+            return { type: 'TlsEstablished', tls: await opened(wire).startTls(tlsOptions, signal) }
+          case 'deriveKey': {
+            const deriveKeys = settings.keyCache ? runtime.deriveKeys : runtime.deriveKeysAnew
+            return { type: 'SaslKeyDerived', keys: await deriveKeys(effect, signal) }
+          }
+          case 'useKeys':
+            return { type: 'SaslKeyDerived', keys: effect.keys }
+          case 'send':
+            await send(effect.message)
+            return null
         }
-      case 'deriveKey':
-        return { type: 'SaslKeyDerived', saltedPassword: await runtime.deriveKey(effect, signal) }
-      case 'send':
-        try {
-          await opened(wire).send(effect.message, signal)
-          return null
-        } catch (error) {
-          // Values that pass the configuration one by one can still be too much for one StartupMessage.
-          if (error instanceof RangeError) throw misused(effect.message.type, error.message)
-          return transportLost(error)
-        }
+      } catch (error) {
+        return transportLost(error)
+      }
     }
-  }
 
-  async function listen(signal: AbortSignal): Promise<Event> {
-    try {
-      return (await opened(wire).next(signal)) ?? { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
-    } catch (error) {
-      return transportLost(error)
+    async function send(message: Extract<Effect, { do: 'send' }>['message']): Promise<void> {
+      try {
+        await opened(wire).send(message, signal)
+      } catch (error) {
+        // Values that pass the configuration one by one can still be too much for one StartupMessage.
+        if (error instanceof RangeError) throw misused(message.type, error.message)
+        throw error
+      }
+    }
+
+    async function listen({ name }: State): Promise<Event> {
+      try {
+        const spoken = opened(wire)
+        const heard = name === 'AwaitingTlsReply' ? await spoken.nextTlsReply(signal) : await spoken.next(signal)
+        return heard ?? { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
+      } catch (error) {
+        return transportLost(error)
+      }
     }
   }
 
@@ -133,6 +190,16 @@ export async function connectWith(
     cause = error
     return { type: 'TransportLost', code: error.code, detail: error.message }
   }
+}
+
+/** The files are read before anybody is dialed: what is missing shows at once. */
+async function readTls(
+  { endpoint, tls }: Settings,
+  kinds: readonly Encryption[],
+  signal: AbortSignal,
+): Promise<TlsOptions | null> {
+  if (endpoint.transport === 'unix' || kinds.every((kind) => kind === 'off')) return null
+  return readTlsOptions(tls, endpoint.host, signal)
 }
 
 /** The deadline counts from the call, reading the configuration included. */

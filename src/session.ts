@@ -12,7 +12,7 @@ import { LIMITS } from './protocol/limits.ts'
 import type { ServerReport } from './protocol/response-fields.ts'
 import type { ProtocolVersion } from './protocol/startup.ts'
 import { SessionError } from './state/errors.ts'
-import type { AuthenticationMethod, StateOf } from './state/handshake/states.ts'
+import type { AuthenticationMethod, StateOf, TlsFacts } from './state/handshake/states.ts'
 import { keepLatest, type QueryResult, ResultCollector } from './state/session/query-result.ts'
 import type { SessionEffect, SessionEvent, SessionState } from './state/session/states.ts'
 import type { SessionStateName } from './state/session/table.ts'
@@ -55,6 +55,8 @@ export class Session implements AsyncDisposable {
   /** How the server had us prove who we are. 'none': it did not ask. */
   readonly authenticationMethod: AuthenticationMethod
   readonly protocolVersion: ProtocolVersion
+  /** What the connection is encrypted with; null if it is not. */
+  readonly tls: Pick<TlsFacts, 'version' | 'cipher' | 'alpnProtocol'> | null
   /** For a cancel request. null behind poolers that send none: such a session cannot cancel. */
   readonly backendKeyData: BackendKey | null
   /** How the connect went, state by state. */
@@ -84,6 +86,7 @@ export class Session implements AsyncDisposable {
     this.#notices = [...ready.notices]
     this.authenticationMethod = ready.authenticationMethod
     this.protocolVersion = ready.protocolVersion
+    this.tls = describeTls(ready.tls)
     this.backendKeyData = ready.backendKeyData && new BackendKey(ready.backendKeyData)
     this.timeline = timeline
     wire.enterSession()
@@ -318,6 +321,10 @@ export class Session implements AsyncDisposable {
   #closed(): SessionError {
     return this.#failed({ kind: 'lost', code: 'ECLOSED', detail: 'the session was closed by close()' })
   }
+}
+
+function describeTls(tls: TlsFacts | null): Session['tls'] {
+  return tls && { version: tls.version, cipher: tls.cipher, alpnProtocol: tls.alpnProtocol }
 }
 
 function checkOptions(options: unknown): void {

@@ -2,11 +2,16 @@
  * The transport as messages: frames in, messages out, and a note of each in the timeline. It does not know
  * which message may come when.
  */
-import type { Transport } from './net/transport.ts'
+import type { TlsOptions, Transport } from './net/transport.ts'
 import { type BackendMessage, decodeBackend } from './protocol/backend.ts'
 import { type Frame, FrameReader } from './protocol/frame.ts'
 import { encodeFrontend, type FrontendMessage } from './protocol/frontend.ts'
 import { encodeStartup, type StartupPacket } from './protocol/startup.ts'
+import { decodeTlsReply } from './protocol/tls-reply.ts'
+import type { EventOf } from './state/handshake/events.ts'
+import type { TlsFacts } from './state/handshake/states.ts'
+
+type TlsReplyEvent = EventOf<'TlsAccepted' | 'TlsRefused' | 'ErrorResponse'>
 
 /** Told of every message: for the timeline. */
 export type Note = (direction: 'sent' | 'received', name: string, bytes: number) => void
@@ -37,6 +42,21 @@ export class Wire {
       }
       if (!(await this.fill(signal))) return null
     }
+  }
+
+  /** The one byte that answers SSLRequest, as an event. null once the server has closed its side. Throws as next does. */
+  async nextTlsReply(signal: AbortSignal): Promise<TlsReplyEvent | null> {
+    const received = await this.#transport.read(signal)
+    if (received === null) return null
+    const reply = decodeTlsReply(received)
+    this.#note('received', `'${reply}'`, 1)
+    if (reply === 'E') return { type: 'ErrorResponse', fields: [] }
+    return { type: reply === 'S' ? 'TlsAccepted' : 'TlsRefused' }
+  }
+
+  /** Go on in TLS. Throws Fault, TransportError, `signal.reason`. */
+  startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts> {
+    return this.#transport.startTls(options, signal)
   }
 
   /** The next frame that has been received already, or null. Throws Fault. */

@@ -10,7 +10,6 @@ const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['username', 'user'],
   ['hostname', 'host'],
   ['ssl', 'sslmode'],
-  ['tls', 'sslmode'],
   ['connectiontimeoutmillis', 'connecttimeout'],
 ])
 

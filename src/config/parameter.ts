@@ -1,10 +1,12 @@
 /**
  * One connection parameter: what it is called, what it means, and how it is read, from text (a URI) or from a
- * value (an object). There are four kinds of them, made by the four functions below; the table in
- * parameters.ts consists of their results. An empty text is no value, in either form: PostgreSQL's libpq
- * says the same of most parameters, and one rule for all is easier to remember.
+ * value (an object). There is a function below for each kind of them; the table in parameters.ts consists of
+ * their results. An empty text is no value, in either form: PostgreSQL's libpq says the same of most
+ * parameters, and one rule for all is easier to remember.
  */
 import { Secret } from '../auth/secret.ts'
+import { hideOptions, readOptions } from './node-tls-options.ts'
+import type { NodeTlsOptions, PasswordSource } from './settings.ts'
 import type { ConnectTarget } from './target.ts'
 import { unusable } from './unusable.ts'
 
@@ -22,7 +24,7 @@ export interface About {
 
 export interface Parameter<Value> extends About {
   /** Its type in `ConnectTarget`. */
-  readonly type: 'string' | 'number' | 'boolean' | 'string | Secret'
+  readonly type: 'string' | 'number' | 'boolean' | 'string | Secret' | 'string | Secret | PasswordSource' | 'object'
   /** Read it from a connection string. undefined: not given. Throws Fault, which names the parameter `name`. */
   readonly fromText: (name: string, text: string) => Value | undefined
   /** Read it from a property. undefined: not given. Throws Fault, which names the parameter `name`. */
@@ -46,9 +48,19 @@ export function text<Value = string>(about: About, read: Read<string, Value>): P
   }
 }
 
-export function secret(about: About): Parameter<Secret> {
+/** One of these words. The type is theirs. */
+export function choice<const Word extends string>(about: About, words: readonly Word[]): Parameter<Word> {
+  return text(about, (name, value) => {
+    const word = words.find((one) => one === value)
+    if (word !== undefined) return word
+    throw unusable(name, `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)
+  })
+}
+
+/** `read` says what is kept of the revealed text. Nothing that it throws may quote it. */
+export function secret(about: About, read: Read<string, string> = (_, value) => value): Parameter<Secret> {
   const fromText = (name: string, value: string): Secret | undefined =>
-    value === '' ? undefined : new Secret(checkSendable(name, value))
+    value === '' ? undefined : new Secret(read(name, checkSendable(name, value)))
   return {
     ...about,
     type: 'string | Secret',
@@ -57,6 +69,21 @@ export function secret(about: About): Parameter<Secret> {
       const revealed: unknown = value instanceof Secret ? value.reveal() : value
       if (typeof revealed !== 'string') throw wrongType(name, 'a string or a Secret', revealed)
       return fromText(name, revealed)
+    },
+  }
+}
+
+/** A secret, or a function that will be asked for it. What that returns is checked where it is called. */
+export function password(about: About): Parameter<Secret | PasswordSource> {
+  const { fromText, fromValue } = secret(about)
+  return {
+    ...about,
+    type: 'string | Secret | PasswordSource',
+    fromText,
+    fromValue: (name, value) => {
+      if (typeof value === 'function') return value as PasswordSource
+      if (typeof value === 'string' || value instanceof Secret) return fromValue(name, value)
+      throw wrongType(name, 'a string, a Secret or a function', value)
     },
   }
 }
@@ -73,19 +100,38 @@ export function number(about: About, read: Read<number, number>): Parameter<numb
   }
 }
 
-export function boolean(about: About): Parameter<boolean> {
+const FLAG = { yes: ['true', 'on', 'yes', '1'], no: ['false', 'off', 'no', '0'] }
+
+/** `words` are those of the text form, the ones for true and the ones for false. */
+export function boolean(about: About, words: typeof FLAG = FLAG): Parameter<boolean> {
   return {
     ...about,
     type: 'boolean',
     fromText: (name, value) => {
       if (value === '') return undefined
-      if (['true', 'on', 'yes', '1'].includes(value)) return true
-      if (['false', 'off', 'no', '0'].includes(value)) return false
-      throw unusable(name, "must be 'true', 'on', 'yes' or '1', or 'false', 'off', 'no' or '0'")
+      if (words.yes.includes(value)) return true
+      if (words.no.includes(value)) return false
+      throw unusable(name, `must be one of ${words.yes.join(', ')}, or one of ${words.no.join(', ')}`)
     },
     fromValue: (name, value) => {
       if (typeof value !== 'boolean') throw wrongType(name, 'a boolean', value)
       return value
+    },
+  }
+}
+
+/** Options for node:tls. They hold objects and functions, so there is no text for them. */
+export function nodeTlsOptions(about: About): Parameter<NodeTlsOptions> {
+  return {
+    ...about,
+    type: 'object',
+    fromText: (name, value) => {
+      if (value === '') return undefined
+      throw unusable(name, 'is for an object only, and holds options of node:tls; whether to use TLS says sslmode')
+    },
+    fromValue: (name, value) => {
+      if (typeof value === 'object' && value !== null) return hideOptions(readOptions(name, value))
+      throw unusable(name, 'must be an object with options of node:tls; whether to use TLS says sslmode')
     },
   }
 }

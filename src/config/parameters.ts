@@ -5,10 +5,15 @@
  *
  * Manual: #LIBPQ-PARAMKEYWORDS.
  */
+import { parseRequireAuth, type RequireAuth } from '../auth/require-auth.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { ProtocolVersion } from '../protocol/startup.ts'
-import { boolean, number, type Parameter, secret, text } from './parameter.ts'
+import { boolean, choice, nodeTlsOptions, number, type Parameter, password, secret, text } from './parameter.ts'
+import type { TlsVersion } from './settings.ts'
 import { unusable } from './unusable.ts'
+
+/** In ascending order. */
+export const TLS_VERSIONS: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 
 export const PARAMETERS = {
   host: text(
@@ -53,11 +58,11 @@ export const PARAMETERS = {
     },
     unchanged,
   ),
-  password: secret({
+  password: password({
     property: 'password',
     anchor: '#LIBPQ-CONNECT-PASSWORD',
     default: 'none',
-    meaning: 'Password, if the server asks for one.',
+    meaning: 'Password, if the server asks for one; in an object also a function that returns it.',
   }),
   connect_timeout: number(
     {
@@ -111,20 +116,142 @@ export const PARAMETERS = {
     },
     unchanged,
   ),
-  sslmode: text(
+  sslmode: choice(
     {
       property: 'sslmode',
       anchor: '#LIBPQ-CONNECT-SSLMODE',
-      default: 'prefer',
-      meaning: 'Whether to use TLS. This version has none: disable, allow and prefer mean plaintext.',
+      default: 'prefer, or verify-full if sslrootcert is system',
+      meaning: 'Whether to use TLS, and whether to verify the server. On a Unix-domain socket there is never TLS.',
+    },
+    ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'],
+  ),
+  sslnegotiation: choice(
+    {
+      property: 'sslnegotiation',
+      anchor: '#LIBPQ-CONNECT-SSLNEGOTIATION',
+      default: 'postgres',
+      meaning: 'postgres asks the server first; direct begins with TLS, and needs sslmode require or above.',
+    },
+    ['postgres', 'direct'],
+  ),
+  sslrootcert: text(
+    {
+      property: 'sslrootcert',
+      anchor: '#LIBPQ-CONNECT-SSLROOTCERT',
+      default: '~/.postgresql/root.crt if it exists',
+      meaning: "File of the certificate authorities that are trusted; 'system' means those of Node.",
+    },
+    unchanged,
+  ),
+  sslcert: text(
+    {
+      property: 'sslcert',
+      anchor: '#LIBPQ-CONNECT-SSLCERT',
+      default: '~/.postgresql/postgresql.crt if it exists',
+      meaning: 'File of our own certificate, if the server asks for one.',
+    },
+    unchanged,
+  ),
+  sslkey: text(
+    {
+      property: 'sslkey',
+      anchor: '#LIBPQ-CONNECT-SSLKEY',
+      default: '~/.postgresql/postgresql.key if it exists',
+      meaning: "File of our own certificate's private key.",
+    },
+    (name, path) => {
+      // libpq reads 'engine:key' unless the colon stands second, as in C:/key: then one of us would open a file.
+      if (path.includes(':') && path[1] !== ':') {
+        throw unusable(name, "holds a ':', by which libpq names an OpenSSL engine; give the path of a file without one")
+      }
+      return path
+    },
+  ),
+  sslpassword: secret({
+    property: 'sslpassword',
+    anchor: '#LIBPQ-CONNECT-SSLPASSWORD',
+    default: 'none',
+    meaning: 'What the private key in sslkey is encrypted with.',
+  }),
+  sslcertmode: text<'disable' | 'allow'>(
+    {
+      property: 'sslcertmode',
+      anchor: '#LIBPQ-CONNECT-SSLCERTMODE',
+      default: 'allow',
+      meaning: 'Whether our certificate may be sent: disable or allow.',
     },
     (name, mode) => {
-      if (['disable', 'allow', 'prefer'].includes(mode)) return mode
-      if (['require', 'verify-ca', 'verify-full'].includes(mode)) {
-        // #LIBPQ-CONNECT-SSLMODE: what a libpq built without SSL support does. Never a silent fall to plaintext.
-        throw unusable(name, `is '${mode}', but TLS is not built yet; only disable, allow and prefer can be had`)
-      }
-      throw unusable(name, 'must be disable, allow, prefer, require, verify-ca or verify-full')
+      if (mode === 'disable' || mode === 'allow') return mode
+      // As a libpq whose OpenSSL lacks SSL_CTX_set_cert_cb.
+      if (mode === 'require')
+        throw unusable(name, "is 'require', but Node does not tell whether a server asks; use allow")
+      throw unusable(name, 'must be disable or allow')
+    },
+  ),
+  sslcrl: text(
+    {
+      property: 'sslcrl',
+      anchor: '#LIBPQ-CONNECT-SSLCRL',
+      default: '~/.postgresql/root.crl if it exists',
+      meaning: 'File of revoked certificates.',
+    },
+    unchanged,
+  ),
+  sslsni: boolean(
+    {
+      property: 'sslsni',
+      anchor: '#LIBPQ-CONNECT-SSLSNI',
+      default: '1',
+      meaning: "Whether the host's name is sent in the clear when TLS begins: 1 or 0.",
+    },
+    // libpq looks for a leading 1 and takes 'true' for no; so there are no words here.
+    { yes: ['1'], no: ['0'] },
+  ),
+  ssl_min_protocol_version: text(
+    {
+      property: 'sslMinProtocolVersion',
+      anchor: '#LIBPQ-CONNECT-SSL-MIN-PROTOCOL-VERSION',
+      default: 'TLSv1.2',
+      meaning: 'Lowest TLS version to accept: TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3.',
+    },
+    tlsVersion,
+  ),
+  ssl_max_protocol_version: text(
+    {
+      property: 'sslMaxProtocolVersion',
+      anchor: '#LIBPQ-CONNECT-SSL-MAX-PROTOCOL-VERSION',
+      default: 'the highest that Node has',
+      meaning: 'Highest TLS version to accept: TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3.',
+    },
+    tlsVersion,
+  ),
+  tls: nodeTlsOptions({
+    property: 'tls',
+    anchor: null,
+    default: 'none',
+    meaning: 'In an object only: options of node:tls, merged over what the parameters above say.',
+  }),
+  channel_binding: choice(
+    {
+      property: 'channelBinding',
+      anchor: '#LIBPQ-CONNECT-CHANNEL-BINDING',
+      default: 'prefer',
+      meaning: 'Whether SCRAM proves that both ends see the same TLS connection: disable, prefer or require.',
+    },
+    ['disable', 'prefer', 'require'],
+  ),
+  require_auth: text<RequireAuth>(
+    {
+      property: 'requireAuth',
+      anchor: '#LIBPQ-CONNECT-REQUIRE-AUTH',
+      default: 'any',
+      meaning:
+        'Methods by which the server may authenticate us, separated by commas; or those that it may not, after !.',
+    },
+    (name, methods) => {
+      const parsed = parseRequireAuth(methods)
+      if ('problem' in parsed) throw unusable(name, `cannot be read: ${parsed.problem}`)
+      return parsed
     },
   ),
   gssencmode: text(
@@ -164,6 +291,15 @@ export const PARAMETERS = {
     default: 'false',
     meaning: 'Whether a password may leave in the clear on a connection without TLS.',
   }),
+  scram_iterations_min: number(
+    {
+      property: 'scramIterationsMin',
+      anchor: null,
+      default: '1',
+      meaning: 'The fewest PBKDF2 iterations that are enough; PostgreSQL asks for 4096 unless it is told otherwise.',
+    },
+    iterationCount,
+  ),
   scram_iterations_max: number(
     {
       property: 'scramIterationsMax',
@@ -171,9 +307,32 @@ export const PARAMETERS = {
       default: String(LIMITS.scramIterationsMax),
       meaning: 'The most PBKDF2 iterations that a server may ask for.',
     },
-    // Above 31 bits node:crypto takes no iteration count.
-    (name, iterations) => between(name, iterations, 1, 2_147_483_647),
+    iterationCount,
   ),
+  scram_client_key: secret(
+    {
+      property: 'scramClientKey',
+      anchor: '#LIBPQ-CONNECT-SCRAM-CLIENT-KEY',
+      default: 'none',
+      meaning: "SCRAM's ClientKey in base64, in place of a password; together with scram_server_key.",
+    },
+    scramKey,
+  ),
+  scram_server_key: secret(
+    {
+      property: 'scramServerKey',
+      anchor: '#LIBPQ-CONNECT-SCRAM-SERVER-KEY',
+      default: 'none',
+      meaning: "SCRAM's ServerKey in base64, by which the server is verified; together with scram_client_key.",
+    },
+    scramKey,
+  ),
+  scram_key_cache: boolean({
+    property: 'scramKeyCache',
+    anchor: null,
+    default: 'true',
+    meaning: 'Whether the keys that are derived from a password are kept in memory for the next connect.',
+  }),
 } as const satisfies Readonly<Record<string, Parameter<unknown>>>
 
 /** libpq's name of a parameter that is built here. */
@@ -187,7 +346,7 @@ export type Given = {
 /** A parameter that libpq knows and this version does not. */
 export interface NotBuilt {
   readonly anchor: string
-  /** The values that ask for what happens anyway. They are accepted. */
+  /** The values that ask for what happens anyway. They are accepted, in an object as numbers and booleans too. */
   readonly harmless: readonly string[]
 }
 
@@ -198,34 +357,22 @@ export const NOT_BUILT: Readonly<Record<string, NotBuilt>> = {
   hostaddr: { anchor: '#LIBPQ-CONNECT-HOSTADDR', harmless: [] },
   target_session_attrs: { anchor: '#LIBPQ-CONNECT-TARGET-SESSION-ATTRS', harmless: ['any'] },
   load_balance_hosts: { anchor: '#LIBPQ-CONNECT-LOAD-BALANCE-HOSTS', harmless: ['disable'] },
-  require_auth: { anchor: '#LIBPQ-CONNECT-REQUIRE-AUTH', harmless: [] },
-  channel_binding: { anchor: '#LIBPQ-CONNECT-CHANNEL-BINDING', harmless: ['disable', 'prefer'] },
   replication: { anchor: '#LIBPQ-CONNECT-REPLICATION', harmless: ['false', 'off', 'no', '0'] },
   requirepeer: { anchor: '#LIBPQ-CONNECT-REQUIREPEER', harmless: [] },
-  keepalives: { anchor: '#LIBPQ-KEEPALIVES', harmless: [] },
-  keepalives_idle: { anchor: '#LIBPQ-KEEPALIVES-IDLE', harmless: [] },
+  keepalives: { anchor: '#LIBPQ-KEEPALIVES', harmless: ['1'] },
+  // 0 is the system's own figure, which Node leaves alone too; of the interval and the count it has its own.
+  keepalives_idle: { anchor: '#LIBPQ-KEEPALIVES-IDLE', harmless: ['0'] },
   keepalives_interval: { anchor: '#LIBPQ-KEEPALIVES-INTERVAL', harmless: [] },
   keepalives_count: { anchor: '#LIBPQ-KEEPALIVES-COUNT', harmless: [] },
-  tcp_user_timeout: { anchor: '#LIBPQ-TCP-USER-TIMEOUT', harmless: [] },
+  tcp_user_timeout: { anchor: '#LIBPQ-TCP-USER-TIMEOUT', harmless: ['0'] },
   requiressl: { anchor: '#LIBPQ-CONNECT-REQUIRESSL', harmless: ['0'] },
-  sslnegotiation: { anchor: '#LIBPQ-CONNECT-SSLNEGOTIATION', harmless: ['postgres'] },
-  sslcompression: { anchor: '#LIBPQ-CONNECT-SSLCOMPRESSION', harmless: ['0'] },
-  sslcert: { anchor: '#LIBPQ-CONNECT-SSLCERT', harmless: [] },
-  sslkey: { anchor: '#LIBPQ-CONNECT-SSLKEY', harmless: [] },
+  // There is no compression in TLS as Node builds it, nor in a server since 14: libpq ignores a 1 too.
+  sslcompression: { anchor: '#LIBPQ-CONNECT-SSLCOMPRESSION', harmless: ['0', '1'] },
   sslkeylogfile: { anchor: '#LIBPQ-CONNECT-SSLKEYLOGFILE', harmless: [] },
-  sslpassword: { anchor: '#LIBPQ-CONNECT-SSLPASSWORD', harmless: [] },
-  sslcertmode: { anchor: '#LIBPQ-CONNECT-SSLCERTMODE', harmless: [] },
-  sslrootcert: { anchor: '#LIBPQ-CONNECT-SSLROOTCERT', harmless: [] },
-  sslcrl: { anchor: '#LIBPQ-CONNECT-SSLCRL', harmless: [] },
   sslcrldir: { anchor: '#LIBPQ-CONNECT-SSLCRLDIR', harmless: [] },
-  sslsni: { anchor: '#LIBPQ-CONNECT-SSLSNI', harmless: [] },
-  ssl_min_protocol_version: { anchor: '#LIBPQ-CONNECT-SSL-MIN-PROTOCOL-VERSION', harmless: [] },
-  ssl_max_protocol_version: { anchor: '#LIBPQ-CONNECT-SSL-MAX-PROTOCOL-VERSION', harmless: [] },
-  krbsrvname: { anchor: '#LIBPQ-CONNECT-KRBSRVNAME', harmless: [] },
+  krbsrvname: { anchor: '#LIBPQ-CONNECT-KRBSRVNAME', harmless: ['postgres'] },
   gsslib: { anchor: '#LIBPQ-CONNECT-GSSLIB', harmless: [] },
   gssdelegation: { anchor: '#LIBPQ-CONNECT-GSSDELEGATION', harmless: ['0'] },
-  scram_client_key: { anchor: '#LIBPQ-CONNECT-SCRAM-CLIENT-KEY', harmless: [] },
-  scram_server_key: { anchor: '#LIBPQ-CONNECT-SCRAM-SERVER-KEY', harmless: [] },
   oauth_issuer: { anchor: '#LIBPQ-CONNECT-OAUTH-ISSUER', harmless: [] },
   oauth_client_id: { anchor: '#LIBPQ-CONNECT-OAUTH-CLIENT-ID', harmless: [] },
   oauth_client_secret: { anchor: '#LIBPQ-CONNECT-OAUTH-CLIENT-SECRET', harmless: [] },
@@ -245,7 +392,8 @@ export function isKnownAndHarmless(name: string, value: unknown): boolean {
   const notBuilt = Object.hasOwn(NOT_BUILT, name) ? NOT_BUILT[name] : undefined
   if (notBuilt === undefined) return false
   const asksForNothing: readonly unknown[] = ['', undefined, ...notBuilt.harmless]
-  if (asksForNothing.includes(value)) return true
+  const plain = typeof value === 'boolean' ? Number(value) : value
+  if (asksForNothing.includes(typeof plain === 'number' ? String(plain) : plain)) return true
   throw unusable(name, 'is a parameter of libpq that is not built here yet; leave it out')
 }
 
@@ -256,6 +404,26 @@ function unchanged(_name: string, value: string): string {
 function between(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw unusable(name, `must be an integer from ${least} to ${most}`)
+}
+
+function iterationCount(name: string, iterations: number): number {
+  // Above 31 bits node:crypto takes no iteration count.
+  return between(name, iterations, 1, 2_147_483_647)
+}
+
+/** As in libpq (pg_b64_decode), white space does not count, and the padding must be there. */
+function scramKey(name: string, base64: string): string {
+  const dense = base64.replace(/[ \t\r\n]/g, '')
+  // 32 bytes, the length of a SHA-256: 43 characters and one of padding.
+  if (/^[A-Za-z0-9+/]{43}=$/.test(dense)) return dense
+  throw unusable(name, 'must be base64 of 32 bytes: 43 characters and one =')
+}
+
+/** libpq does not mind the case; Node does. */
+function tlsVersion(name: string, version: string): TlsVersion {
+  const found = TLS_VERSIONS.find((known) => known.toLowerCase() === version.toLowerCase())
+  if (found !== undefined) return found
+  throw unusable(name, `must be one of ${TLS_VERSIONS.join(', ')}`)
 }
 
 function protocolVersion(name: string, version: string): ProtocolVersion {

@@ -5,13 +5,13 @@
  *
  * Manual: #LIBPQ-CONNSTRING, #LIBPQ-PARAMKEYWORDS.
  */
-
 import type { Endpoint } from '../net/dial.ts'
 import { LIMITS } from '../protocol/limits.ts'
+import { chooseTls } from './choose-tls.ts'
 import { isConnectionUri, readConnectionUri } from './connection-uri.ts'
 import { type Given, PARAMETERS } from './parameters.ts'
 import { readTarget } from './read-target.ts'
-import type { Settings } from './settings.ts'
+import type { ScramKeySecrets, Settings } from './settings.ts'
 import { type Surroundings, SYSTEM } from './surroundings.ts'
 import type { ConnectTarget } from './target.ts'
 import { unusable, WHOLE } from './unusable.ts'
@@ -36,16 +36,22 @@ function readConnectionString(conninfo: string): Given {
 
 function settle(given: Given, surroundings: Surroundings): Settings {
   const user = given.user ?? readSystemUser(surroundings)
+  const endpoint = chooseEndpoint(given, surroundings)
   return {
-    endpoint: chooseEndpoint(given, surroundings),
+    endpoint,
     user,
     database: given.dbname ?? user,
     password: given.password ?? null,
     runtimeParameters: collectRuntimeParameters(given),
     ...chooseProtocolVersions(given),
     connectTimeoutMs: given.connect_timeout === undefined ? null : toMilliseconds(given.connect_timeout),
+    tls: chooseTls(given, endpoint, surroundings),
+    channelBinding: given.channel_binding ?? 'prefer',
+    requireAuth: given.require_auth ?? null,
     allowCleartextPassword: given.allow_cleartext_password ?? false,
-    scramIterationsMax: given.scram_iterations_max ?? LIMITS.scramIterationsMax,
+    ...chooseScramIterations(given),
+    scramKeys: pairScramKeys(given),
+    keyCache: given.scram_key_cache ?? true,
   }
 }
 
@@ -106,7 +112,28 @@ function chooseProtocolVersions(given: Given): Pick<Settings, 'minProtocolVersio
   return { minProtocolVersion, maxProtocolVersion }
 }
 
-/** libpq rounds 1 up to 2, because its clock counts whole seconds. Ours does not. */
+function chooseScramIterations(given: Given): Pick<Settings, 'scramIterationsMin' | 'scramIterationsMax'> {
+  const scramIterationsMin = given.scram_iterations_min ?? 1
+  const scramIterationsMax = given.scram_iterations_max ?? LIMITS.scramIterationsMax
+  if (scramIterationsMin > scramIterationsMax) {
+    throw unusable('scram_iterations_min', `is above scram_iterations_max, ${scramIterationsMax}; no count would do`)
+  }
+  return { scramIterationsMin, scramIterationsMax }
+}
+
+/**
+ * libpq takes one alone. But with the client's alone it cannot verify the server and fails after the proof has left;
+ * and whoever has the server's alone has the password as well, from which both follow.
+ */
+function pairScramKeys(given: Given): ScramKeySecrets | null {
+  const { scram_client_key: clientKey, scram_server_key: serverKey } = given
+  if (clientKey !== undefined && serverKey !== undefined) return { clientKey, serverKey }
+  if (clientKey === undefined && serverKey === undefined) return null
+  const missing = clientKey === undefined ? 'scram_client_key' : 'scram_server_key'
+  throw unusable(missing, 'is not given, though its counterpart is; give both, or none and a password')
+}
+
+/** As it is. libpq up to 16 made 2 of 1, since its clock counted whole seconds; from 17 on it does not. */
 function toMilliseconds(seconds: number): number {
   return seconds > 0 ? seconds * 1000 : Number.POSITIVE_INFINITY
 }

@@ -5,6 +5,7 @@
  * Manual: #LIBPQ-PARAMKEYWORDS.
  */
 import type { Secret } from '../auth/secret.ts'
+import type { ChannelBinding, NodeTlsOptions, PasswordSource, SslMode, TlsVersion } from './settings.ts'
 
 /**
  * Where to connect, as whom, and how. Every property may be left out; `undefined` and the empty string mean
@@ -26,8 +27,12 @@ export interface ConnectTarget {
   readonly dbname?: string | undefined
   /** Database user. Default: the operating system's name of the user who runs this. Manual: #LIBPQ-CONNECT-USER. */
   readonly user?: string | undefined
-  /** Password. It is kept in a `Secret` and shown nowhere. Default: none. Manual: #LIBPQ-CONNECT-PASSWORD. */
-  readonly password?: string | Secret | undefined
+  /**
+   * Password; it is kept in a `Secret` and shown nowhere. Or a function that returns it or a promise of it, for
+   * passwords that are fetched or expire: it is given the signal of the connect. Default: none.
+   * Manual: #LIBPQ-CONNECT-PASSWORD.
+   */
+  readonly password?: string | Secret | PasswordSource | undefined
   /**
    * Seconds to wait for the connection as a whole; a fraction is lawful here. Zero, negative and `Infinity` wait
    * for ever. Default: no limit of its own. Manual: #LIBPQ-CONNECT-CONNECT-TIMEOUT.
@@ -45,10 +50,55 @@ export interface ConnectTarget {
   /** Command-line options for the server, such as '-c geqo=off'. Manual: #LIBPQ-CONNECT-OPTIONS. */
   readonly options?: string | undefined
   /**
-   * This version has no TLS, and does as a libpq that was built without it: 'disable', 'allow' and 'prefer' mean
-   * plaintext, the others are refused. Default: 'prefer'. Manual: #LIBPQ-CONNECT-SSLMODE.
+   * Whether to use TLS, and whether to verify the server: only 'verify-full' says that it is the one that `host`
+   * names. On a Unix-domain socket there is never TLS. Default: 'prefer', or 'verify-full' if `sslrootcert` is
+   * 'system'. Manual: #LIBPQ-CONNECT-SSLMODE.
    */
-  readonly sslmode?: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full' | undefined
+  readonly sslmode?: SslMode | undefined
+  /**
+   * 'postgres' asks the server whether it has TLS; 'direct' begins with it, which saves a round trip, takes a server
+   * of version 17 or above, and `sslmode` 'require' or above. Default: 'postgres'.
+   * Manual: #LIBPQ-CONNECT-SSLNEGOTIATION.
+   */
+  readonly sslnegotiation?: 'postgres' | 'direct' | undefined
+  /**
+   * File of the certificate authorities that are trusted (PEM), or 'system' for those of Node; then `sslmode` must be
+   * 'verify-full'. Default: ~/.postgresql/root.crt if it exists (%APPDATA%\postgresql on Windows, for this and
+   * the next files). Manual: #LIBPQ-CONNECT-SSLROOTCERT.
+   */
+  readonly sslrootcert?: string | undefined
+  /** File of our own certificate (PEM). Default: ~/.postgresql/postgresql.crt. Manual: #LIBPQ-CONNECT-SSLCERT. */
+  readonly sslcert?: string | undefined
+  /** File of its private key (PEM). Default: ~/.postgresql/postgresql.key. Manual: #LIBPQ-CONNECT-SSLKEY. */
+  readonly sslkey?: string | undefined
+  /** What the private key is encrypted with. Default: none. Manual: #LIBPQ-CONNECT-SSLPASSWORD. */
+  readonly sslpassword?: string | Secret | undefined
+  /** Whether our certificate may be sent. Default: 'allow'. Manual: #LIBPQ-CONNECT-SSLCERTMODE. */
+  readonly sslcertmode?: 'disable' | 'allow' | undefined
+  /** File of revoked certificates (PEM). Default: ~/.postgresql/root.crl. Manual: #LIBPQ-CONNECT-SSLCRL. */
+  readonly sslcrl?: string | undefined
+  /** Whether the host's name is sent in the clear when TLS begins. Default: true. Manual: #LIBPQ-CONNECT-SSLSNI. */
+  readonly sslsni?: boolean | undefined
+  /** Lowest TLS version to accept. Default: 'TLSv1.2'. Manual: #LIBPQ-CONNECT-SSL-MIN-PROTOCOL-VERSION. */
+  readonly sslMinProtocolVersion?: TlsVersion | undefined
+  /** Highest TLS version to accept. Default: Node's. Manual: #LIBPQ-CONNECT-SSL-MAX-PROTOCOL-VERSION. */
+  readonly sslMaxProtocolVersion?: TlsVersion | undefined
+  /**
+   * Ours, not libpq's: `ConnectionOptions` of node:tls for what there is no parameter for, such as `ca`, `cert` and
+   * `key` that are in no file. Merged over what the parameters say. What would take the socket, the deadline or the
+   * verification of the server out of our hands is refused. Default: none.
+   */
+  readonly tls?: NodeTlsOptions | undefined
+  /**
+   * Whether SCRAM has to prove that both ends see the same TLS connection. 'require' takes TLS and SCRAM.
+   * Default: 'prefer'. Manual: #LIBPQ-CONNECT-CHANNEL-BINDING.
+   */
+  readonly channelBinding?: ChannelBinding | undefined
+  /**
+   * Methods by which the server may authenticate us, separated by commas, such as 'scram-sha-256'; or, each after an
+   * exclamation mark, those by which it may not. Default: any. Manual: #LIBPQ-CONNECT-REQUIRE-AUTH.
+   */
+  readonly requireAuth?: string | undefined
   /** 'disable' and 'prefer' mean no GSSAPI encryption, 'require' is refused. Manual: #LIBPQ-CONNECT-GSSENCMODE. */
   readonly gssencmode?: 'disable' | 'prefer' | 'require' | undefined
   /** Lowest protocol version to accept. Default: '3.0'. Manual: #LIBPQ-CONNECT-MIN-PROTOCOL-VERSION. */
@@ -60,6 +110,17 @@ export interface ConnectTarget {
   readonly maxProtocolVersion?: '3.0' | '3.2' | 'latest' | undefined
   /** Ours, not libpq's: whether a password may leave in the clear without TLS. Default: false. */
   readonly allowCleartextPassword?: boolean | undefined
+  /** Ours, not libpq's: the fewest PBKDF2 iterations that are enough. Default: 1, as a server may ask for. */
+  readonly scramIterationsMin?: number | undefined
   /** Ours, not libpq's: the most PBKDF2 iterations that a server may ask for. Default: 100000. */
   readonly scramIterationsMax?: number | undefined
+  /**
+   * SCRAM's ClientKey, 32 bytes in base64, to be used in place of a password; together with `scramServerKey`.
+   * Default: none. Manual: #LIBPQ-CONNECT-SCRAM-CLIENT-KEY.
+   */
+  readonly scramClientKey?: string | Secret | undefined
+  /** SCRAM's ServerKey, by which the server is verified. Default: none. Manual: #LIBPQ-CONNECT-SCRAM-SERVER-KEY. */
+  readonly scramServerKey?: string | Secret | undefined
+  /** Ours, not libpq's: whether keys that were derived from a password are kept in memory. Default: true. */
+  readonly scramKeyCache?: boolean | undefined
 }

@@ -1,19 +1,184 @@
 /**
- * The slow computation of SCRAM: SaltedPassword = PBKDF2-HMAC-SHA-256 (RFC 5802 section 3, Hi). It runs on
- * libuv's threads and cannot be stopped: when the signal is aborted the caller is told at once, and the
- * result is dropped when it comes.
+ * The slow computation of SCRAM: SaltedPassword = PBKDF2-HMAC-SHA-256 (RFC 5802 section 3, Hi), and from it ClientKey and
+ * ServerKey. It runs on libuv's threads and cannot be stopped: when a signal is aborted its owner is told at once, and the
+ * result waits for the next one who asks for it.
+ *
+ * Two bounds. Only a part of the threads is ever used, because name lookup (getaddrinfo) runs on the same ones. And the same
+ * key is not derived twice: whoever asks while it is being computed waits for that, and a few are remembered.
  */
-import { pbkdf2 } from 'node:crypto'
+import { createHmac, pbkdf2, randomBytes } from 'node:crypto'
+import { type ScramKeys, scramKeys } from '../auth/scram.ts'
 import type { Secret } from '../auth/secret.ts'
 import { until } from './until.ts'
 
-/** 32 bytes. `password` has been through SASLprep. */
-export function deriveKey(
-  { password, salt, iterations }: { readonly password: Secret; readonly salt: Uint8Array; readonly iterations: number },
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  return until(signal, (resolve, reject) => {
-    pbkdf2(password.reveal(), salt, iterations, 32, 'sha256', (error, key) => (error ? reject(error) : resolve(key)))
-    return () => {}
-  })
+export interface DerivedKeys extends ScramKeys {}
+
+/** What goes into a derivation. `password` has been through SASLprep. */
+export interface DerivationInput {
+  readonly password: Secret
+  readonly salt: Uint8Array
+  readonly iterations: number
+}
+
+/** Rejects with `signal.reason`, or with what PBKDF2 failed with. The keys are the caller's own copy. */
+export type DeriveKeys = (input: DerivationInput, signal: AbortSignal) => Promise<DerivedKeys>
+
+export interface KeyDerivationOptions {
+  /** How many pairs of keys are remembered; the one that was not asked for longest leaves first. 0: none. Default: 256. */
+  readonly cacheEntriesMax?: number
+  /** How many computations run at once. Default: half of libuv's threads, but one at least. */
+  readonly concurrency?: number
+  /** Tests bring their own. */
+  readonly pbkdf2?: Pbkdf2
+}
+
+/** The part of Node's `pbkdf2` that is used: it may throw, and else calls back once. */
+export type Pbkdf2 = (
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+  lengthBytes: number,
+  digest: string,
+  done: (error: Error | null, key: Uint8Array) => void,
+) => void
+
+/** Entries of some 300 bytes. A process rarely logs in with as many passwords; a salt belongs to one password. */
+const CACHE_ENTRIES_MAX = 256
+
+/** A derivation with a cache and a queue of its own. */
+export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveKeys {
+  const cacheEntriesMax = wholeNumber('cacheEntriesMax', options.cacheEntriesMax ?? CACHE_ENTRIES_MAX, 0)
+  const concurrency = wholeNumber('concurrency', options.concurrency ?? half(threadCount()), 1)
+  const compute: Pbkdf2 = options.pbkdf2 ?? pbkdf2
+  const indexKey = randomBytes(32)
+
+  /** From the least to the most recently used: a Map keeps the order in which its entries were set. */
+  const cache = new Map<string, ScramKeys>()
+  /** Everything that somebody waits for or that is being computed, by index. */
+  const jobs = new Map<string, Job>()
+  /** Those of them that have not begun, in the order in which they came. */
+  const queue = new Set<Job>()
+  let running = 0
+
+  return (input, signal) =>
+    until(signal, (resolve, reject) => {
+      const index = indexOf(input, indexKey)
+      const known = recall(index)
+      if (known !== undefined) {
+        resolve(copy(known))
+        return () => {}
+      }
+      const job = jobs.get(index) ?? enqueue(index, input)
+      const waiter: Waiter = { resolve, reject }
+      job.waiters.add(waiter)
+      begin()
+      return () => leave(job, waiter)
+    })
+
+  function recall(index: string): ScramKeys | undefined {
+    const keys = cache.get(index)
+    if (keys !== undefined) remember(index, keys)
+    return keys
+  }
+
+  function remember(index: string, keys: ScramKeys): void {
+    cache.delete(index)
+    cache.set(index, keys)
+    for (const oldest of cache.keys()) {
+      if (cache.size <= cacheEntriesMax) break
+      cache.delete(oldest)
+    }
+  }
+
+  function enqueue(index: string, { password, salt, iterations }: DerivationInput): Job {
+    // The salt may be part of a buffer that is used again before our turn comes.
+    const job: Job = { index, password, salt: new Uint8Array(salt), iterations, waiters: new Set() }
+    jobs.set(index, job)
+    queue.add(job)
+    return job
+  }
+
+  /** A computation that has begun goes on without anybody waiting; one that has not is struck from the queue. */
+  function leave(job: Job, waiter: Waiter): void {
+    job.waiters.delete(waiter)
+    if (job.waiters.size === 0 && queue.delete(job)) jobs.delete(job.index)
+  }
+
+  function begin(): void {
+    for (const job of queue) {
+      if (running >= concurrency) return
+      queue.delete(job)
+      running += 1
+      run(job)
+    }
+  }
+
+  function run(job: Job): void {
+    try {
+      compute(job.password.reveal(), job.salt, job.iterations, 32, 'sha256', (error, saltedPassword) => {
+        if (error !== null) {
+          end(job, ({ reject }) => reject(error))
+          return
+        }
+        const keys = scramKeys(saltedPassword)
+        remember(job.index, keys)
+        end(job, ({ resolve }) => resolve(copy(keys)))
+      })
+    } catch (error) {
+      end(job, ({ reject }) => reject(error))
+    }
+  }
+
+  function end(job: Job, tell: (waiter: Waiter) => void): void {
+    running -= 1
+    jobs.delete(job.index)
+    for (const waiter of job.waiters) tell(waiter)
+    begin()
+  }
+}
+
+/** The one for the whole process: the threads that it spares are the process's, too. */
+export const deriveKeys: DeriveKeys = createKeyDerivation()
+
+interface Waiter {
+  readonly resolve: (keys: ScramKeys) => void
+  readonly reject: (reason: unknown) => void
+}
+
+interface Job extends DerivationInput {
+  readonly index: string
+  readonly waiters: Set<Waiter>
+}
+
+/**
+ * What a pair of keys is found by. It must not tell the password: from a plain hash (in a heap snapshot, say) one could be
+ * guessed as fast as hashes are computed. Under a random key of this process it says nothing to anybody who has not that
+ * key as well. The numbers in front keep salt and password apart.
+ */
+function indexOf({ password, salt, iterations }: DerivationInput, key: Uint8Array): string {
+  return createHmac('sha256', key)
+    .update(`${iterations}:${salt.length}:`)
+    .update(salt)
+    .update(password.reveal())
+    .digest('base64')
+}
+
+function copy({ clientKey, serverKey }: ScramKeys): DerivedKeys {
+  return { clientKey: new Uint8Array(clientKey), serverKey: new Uint8Array(serverKey) }
+}
+
+/** libuv: four threads unless UV_THREADPOOL_SIZE says otherwise, 1,024 at most (uv_queue_work; src/threadpool.c). */
+function threadCount(): number {
+  const asked = process.env['UV_THREADPOOL_SIZE']
+  if (asked === undefined) return 4
+  return Math.min(Number.parseInt(asked, 10) || 1, 1_024)
+}
+
+function half(threads: number): number {
+  return Math.max(1, Math.floor(threads / 2))
+}
+
+function wholeNumber(name: string, value: number, min: number): number {
+  if (Number.isSafeInteger(value) && value >= min) return value
+  throw new RangeError(`${name} is a whole number of at least ${min}.`)
 }

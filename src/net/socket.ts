@@ -3,7 +3,10 @@
  * nobody has asked for, but for what one buffer holds.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
-import { type Transport, TransportError } from './transport.ts'
+import { Fault } from '../protocol/failure.ts'
+import type { TlsFacts } from '../state/handshake/states.ts'
+import { secure } from './tls.ts'
+import { type TlsOptions, type Transport, TransportError } from './transport.ts'
 import { until } from './until.ts'
 
 /** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
@@ -30,7 +33,9 @@ export async function openSocket(options: NetConnectOpts, signal: AbortSignal): 
 }
 
 class SocketTransport implements Transport {
-  readonly #socket: Socket
+  /** The one that is spoken through: in TLS, a socket around the first one. */
+  #socket: Socket
+  #stopListening: () => void
   readonly #queue: Buffer[] = []
   #queuedBytes = 0
   #ended = false
@@ -40,26 +45,51 @@ class SocketTransport implements Transport {
 
   constructor(socket: Socket) {
     this.#socket = socket
-    // Bytes are taken over as they come: an error later would make Node drop what it still held.
-    socket.on('data', (chunk: Buffer) => {
-      this.#queue.push(chunk)
-      this.#queuedBytes += chunk.length
-      if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
-      this.#tell()
-    })
-    socket.on('end', () => {
-      this.#ended = true
-      this.#tell()
-    })
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = lost(error)
-      this.#tell()
-    })
-    socket.on('close', () => {
-      this.#error ??= new TransportError('ECLOSED', 'the connection was closed on our side')
-      this.#tell()
-    })
-    socket.on('drain', () => this.#tell())
+    this.#stopListening = this.#listenTo(socket)
+  }
+
+  #listenTo(socket: Socket): () => void {
+    const listeners = {
+      // Bytes are taken over as they come: an error later would make Node drop what it still held.
+      data: (chunk: Buffer) => {
+        this.#queue.push(chunk)
+        this.#queuedBytes += chunk.length
+        if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
+        this.#tell()
+      },
+      end: () => {
+        this.#ended = true
+        this.#tell()
+      },
+      error: (error: NodeJS.ErrnoException) => {
+        this.#error = lost(error)
+        this.#tell()
+      },
+      close: () => {
+        this.#error ??= new TransportError('ECLOSED', 'the connection was closed on our side')
+        this.#tell()
+      },
+      drain: () => this.#tell(),
+    }
+    for (const [name, listener] of Object.entries(listeners)) socket.on(name, listener)
+    return () => {
+      for (const [name, listener] of Object.entries(listeners)) socket.off(name, listener)
+    }
+  }
+
+  async startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts> {
+    signal.throwIfAborted()
+    // CVE-2021-23222: what is here already came in plaintext, and must not pass for what TLS will bring.
+    if (this.#queuedBytes > 0) {
+      const received = `${this.#queuedBytes} bytes in plaintext`
+      throw new Fault({ kind: 'misbehaved', expected: ['nothing before TLS'], received })
+    }
+    if (this.#error !== null) throw this.#error
+    this.#stopListening()
+    const { socket, tls } = await secure(this.#socket, options, signal)
+    this.#socket = socket
+    this.#stopListening = this.#listenTo(socket)
+    return tls
   }
 
   async read(signal: AbortSignal): Promise<Buffer | null> {

@@ -1,6 +1,19 @@
 /**
  * What the driver needs of a connection, and no more: a socket is one, a simulation can be another.
  */
+import type { ConnectionOptions } from 'node:tls'
+import type { TlsFacts } from '../state/handshake/states.ts'
+
+/** How TLS is to be spoken. The files have been read. */
+export interface TlsOptions {
+  /** The name of the server, for verify-full and for SNI. */
+  readonly host: string
+  readonly sendServerName: boolean
+  /** What of the certificate must be believed. */
+  readonly verify: 'nothing' | 'the chain' | 'chain and name'
+  /** For Node's tls.connect: certificates, keys, versions. */
+  readonly node: ConnectionOptions
+}
 
 export interface Transport {
   /**
@@ -13,6 +26,11 @@ export interface Transport {
    * Rejects with `signal.reason`, or with TransportError if the connection broke.
    */
   write(bytes: Buffer, signal: AbortSignal): Promise<void>
+  /**
+   * Go on in TLS. Nothing may have been received that was not read.
+   * Rejects with `signal.reason`, with TransportError if TLS did not come to be, or with Fault.
+   */
+  startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts>
   /** Let go at once. Idempotent; whoever still waits is told. */
   destroy(): void
 }

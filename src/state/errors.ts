@@ -11,6 +11,12 @@ import type { QueryResult } from './session/query-result.ts'
 import { SESSION_AWAITED, type SessionStateName } from './session/table.ts'
 import type { Timeline } from './timeline.ts'
 
+/** How one attempt ended. */
+export interface FailedAttempt {
+  readonly phase: StateName
+  readonly failure: Failure
+}
+
 /** A connect that did not become a session. Nothing of it is left: no socket, no timer, no listener. */
 export class HandshakeError extends Error {
   /** The name of the state in which it ended. */
@@ -19,13 +25,22 @@ export class HandshakeError extends Error {
   readonly failure: Failure
   /** Every state until then, with times, bytes and messages. */
   readonly timeline: Timeline
+  /** Every attempt that failed, in order, the last one included: sslmode allow and prefer may make two. */
+  readonly attempts: readonly FailedAttempt[]
 
-  constructor(phase: StateName, failure: Failure, timeline: Timeline, options?: ErrorOptions) {
+  constructor(
+    phase: StateName,
+    failure: Failure,
+    timeline: Timeline,
+    attempts: readonly FailedAttempt[],
+    options?: ErrorOptions,
+  ) {
     super(sentence(failure, phase, AWAITED[phase]), options)
     this.name = nameFor(failure) ?? 'HandshakeError'
     this.phase = phase
     this.failure = failure
     this.timeline = timeline
+    this.attempts = attempts
   }
 }
 

@@ -77,6 +77,12 @@ export class TimelineRecorder {
     }
   }
 
+  /** Whether this state was entered since the last Disconnected: in the attempt that runs. */
+  has(state: StateName): boolean {
+    const begin = this.#entries.findLastIndex((entry) => entry.state === 'Disconnected')
+    return this.#entries.slice(begin).some((entry) => entry.state === state)
+  }
+
   /** The timeline until now; the last state is left at this moment. */
   finish(): Timeline {
     const last = this.#entries.at(-1) as DraftEntry

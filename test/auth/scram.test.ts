@@ -1,19 +1,23 @@
-import { pbkdf2Sync } from 'node:crypto'
+import { createHash, pbkdf2Sync } from 'node:crypto'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { ChannelBinding } from '../../src/auth/choose.ts'
 import { normalizePassword } from '../../src/auth/saslprep.ts'
 import {
   beginScram,
   clientFirst,
+  parseScramKey,
   proveScram,
   readChallenge,
+  type ScramMechanism,
   type ScramStart,
+  scramKeys,
   verifyOutcome,
 } from '../../src/auth/scram.ts'
 import { Fault } from '../../src/protocol/failure.ts'
 import { failureOf } from './failure-of.ts'
-import { judge, makeVerifier, parseVerifier, serverFirst, type Verifier } from './scram-server.ts'
+import { judge, makeVerifier, parseVerifier, type ServerSide, serverFirst, type Verifier } from './scram-server.ts'
 import { VERIFIERS_OF_LIBPQ } from './verifiers.ts'
 
 const OURS = 'rOprNGfwEbeRWgbNEkqO'
@@ -24,6 +28,14 @@ const base64 = (data: Uint8Array) => Buffer.from(data).toString('base64')
 
 const saltedPassword = (password: string, salt: Uint8Array, iterations: number) =>
   pbkdf2Sync(normalizePassword(password), salt, iterations, 32, 'sha256')
+const keysOf = (password: string, salt: Uint8Array, iterations: number) =>
+  scramKeys(saltedPassword(password, salt, iterations))
+
+const PLAIN = 'SCRAM-SHA-256'
+const PLUS = 'SCRAM-SHA-256-PLUS'
+const UNBOUND: ChannelBinding = { flag: 'n' }
+const beginUnbound = (nonce: string) => beginScram(nonce, PLAIN, UNBOUND)
+const UP_TO = (max: number) => ({ min: 1, max })
 
 // Everything but the name of the user is fixed by the RFC; ours is always empty, so the start is written out.
 describe('the exchange of RFC 7677 section 3', () => {
@@ -31,10 +43,11 @@ describe('the exchange of RFC 7677 section 3', () => {
     mechanism: 'SCRAM-SHA-256',
     clientNonce: OURS,
     gs2Header: 'n,,',
+    channelBindingInput: Buffer.from('n,,'),
     clientFirstBare: `n=user,r=${OURS}`,
   }
-  const challenge = readChallenge(start, Buffer.from(`r=${OURS}${THEIRS},s=${SALT},i=4096`), 4096)
-  const proof = proveScram(challenge, saltedPassword('pencil', challenge.salt, challenge.iterations))
+  const challenge = readChallenge(start, Buffer.from(`r=${OURS}${THEIRS},s=${SALT},i=4096`), UP_TO(4096))
+  const proof = proveScram(challenge, keysOf('pencil', challenge.salt, challenge.iterations))
 
   it('begins with the client-first-message', () => {
     expect(text(clientFirst(start))).toBe('n,,n=user,r=rOprNGfwEbeRWgbNEkqO')
@@ -60,9 +73,27 @@ describe('the exchange of RFC 7677 section 3', () => {
 })
 
 describe('client-first-message', () => {
-  it('names nobody, as libpq, and binds no channel', () => {
-    expect(text(clientFirst(beginScram('abc')))).toBe('n,,n=,r=abc')
-    expect(beginScram('abc').mechanism).toBe('SCRAM-SHA-256')
+  const begun = (mechanism: ScramMechanism, binding: ChannelBinding) =>
+    text(clientFirst(beginScram('abc', mechanism, binding)))
+
+  it('names nobody, as libpq', () => {
+    expect(begun(PLAIN, { flag: 'n' })).toBe('n,,n=,r=abc')
+    expect(beginUnbound('abc').mechanism).toBe(PLAIN)
+  })
+
+  it('says that we could bind the channel, if the server could', () => {
+    expect(begun(PLAIN, { flag: 'y' })).toBe('y,,n=,r=abc')
+  })
+
+  it('says to what the channel is bound, and not yet with what', () => {
+    expect(begun(PLUS, { flag: 'p', data: Buffer.from('end point') })).toBe('p=tls-server-end-point,,n=,r=abc')
+    expect(beginScram('abc', PLUS, { flag: 'p', data: Buffer.from('end point') }).mechanism).toBe(PLUS)
+  })
+
+  it('is not made with a flag that does not go with the mechanism', () => {
+    expect(() => begun(PLAIN, { flag: 'p', data: new Uint8Array(32) })).toThrow(RangeError)
+    expect(() => begun(PLUS, { flag: 'n' })).toThrow(RangeError)
+    expect(() => begun(PLUS, { flag: 'y' })).toThrow(RangeError)
   })
 
   for (const [about, nonce] of [
@@ -74,18 +105,18 @@ describe('client-first-message', () => {
     ['is not ASCII', 'abcé'],
   ] as const) {
     it(`is not made with a nonce that ${about}`, () => {
-      expect(() => beginScram(nonce)).toThrow(RangeError)
+      expect(() => beginUnbound(nonce)).toThrow(RangeError)
     })
   }
 
   it('is not made with a wrong nonce, and the error does not show it', () => {
-    expect(() => beginScram('wrong,nonce')).toThrow(/^((?!wrong).)*$/)
+    expect(() => beginUnbound('wrong,nonce')).toThrow(/^((?!wrong).)*$/)
   })
 })
 
 describe('the challenge', () => {
-  const start = beginScram(OURS)
-  const read = (message: string, iterationsMax = 4096) => readChallenge(start, Buffer.from(message), iterationsMax)
+  const start = beginUnbound(OURS)
+  const read = (message: string, max = 4096, min = 1) => readChallenge(start, Buffer.from(message), { min, max })
 
   it('is unproven with a nonce that does not begin with ours', () => {
     expect(failureOf(() => read(`r=x${OURS}${THEIRS},s=${SALT},i=1`))).toEqual({
@@ -130,6 +161,26 @@ describe('the challenge', () => {
     })
   })
 
+  it('is taken with as many iterations as the minimum', () => {
+    expect(read(`r=${OURS}x,s=${SALT},i=4096`, 10_000, 4096).iterations).toBe(4096)
+  })
+
+  it('is against policy with one iteration less', () => {
+    expect(failureOf(() => read(`r=${OURS}x,s=${SALT},i=4095`, 10_000, 4096))).toEqual({
+      kind: 'policy',
+      what: 'the server asked for 4095 SCRAM iterations, and at least 4096 are required; nothing was proved to it',
+      advice: 'set the password again under a higher scram_iterations on the server, or lower the minimum',
+    })
+  })
+
+  it('passes the limit rather than the minimum, where nothing lies between them', () => {
+    expect(failureOf(() => read(`r=${OURS}x,s=${SALT},i=15`, 10, 20))).toMatchObject({ kind: 'limit' })
+  })
+
+  it('is unproven before its iterations are judged', () => {
+    expect(failureOf(() => read(`r=x,s=${SALT},i=9999`))).toMatchObject({ kind: 'unproven' })
+  })
+
   it('passes the limit with a number of four hundred digits', () => {
     expect(failureOf(() => read(`r=${OURS}x,s=${SALT},i=${'9'.repeat(400)}`, 2 ** 31 - 1))).toMatchObject({
       kind: 'limit',
@@ -143,7 +194,7 @@ describe('the challenge', () => {
 
   it('does not change when the buffer that it came in is used again', () => {
     const data = Buffer.from(`r=${OURS}x,s=${SALT},i=1`)
-    const challenge = readChallenge(start, data, 1)
+    const challenge = readChallenge(start, data, UP_TO(1))
     data.fill(0)
     expect(text(challenge.serverFirst)).toBe(`r=${OURS}x,s=${SALT},i=1`)
   })
@@ -151,18 +202,22 @@ describe('the challenge', () => {
 
 describe('the proof', () => {
   const verifier = makeVerifier('pencil', Buffer.from(SALT, 'base64'), 2)
-  const start = beginScram(OURS)
+  const start = beginUnbound(OURS)
   const sent = serverFirst(verifier, OURS + THEIRS)
   const prove = (received: Uint8Array, password = 'pencil') => {
-    const challenge = readChallenge(start, received, 100)
-    return proveScram(challenge, saltedPassword(password, challenge.salt, challenge.iterations))
+    const challenge = readChallenge(start, received, UP_TO(100))
+    return proveScram(challenge, keysOf(password, challenge.salt, challenge.iterations))
   }
   const letIn = (clientFinal: Uint8Array) => judge(verifier, clientFirst(start), sent, clientFinal)
 
-  it('needs 32 bytes of salted password', () => {
-    const challenge = readChallenge(start, sent, 100)
-    expect(() => proveScram(challenge, new Uint8Array(31))).toThrow(RangeError)
-    expect(() => proveScram(challenge, new Uint8Array(33))).toThrow(RangeError)
+  it('needs keys of 32 bytes', () => {
+    const challenge = readChallenge(start, sent, UP_TO(100))
+    const [clientKey, serverKey] = [new Uint8Array(32), new Uint8Array(32)]
+    for (const wrong of [new Uint8Array(), new Uint8Array(31), new Uint8Array(33)]) {
+      expect(() => proveScram(challenge, { clientKey: wrong, serverKey })).toThrow(RangeError)
+      expect(() => proveScram(challenge, { clientKey, serverKey: wrong })).toThrow(RangeError)
+    }
+    expect(() => proveScram(challenge, { clientKey, serverKey })).not.toThrow()
   })
 
   it('is made over the bytes received, extensions included', () => {
@@ -230,15 +285,192 @@ describe('the proof', () => {
   })
 
   function exchange(verifier: Verifier, password: string, ours: string, theirs: string): 'believed' | 'refused' {
-    const start = beginScram(ours)
-    const sent = serverFirst(verifier, ours + theirs)
-    const challenge = readChallenge(start, sent, 4096)
-    const proof = proveScram(challenge, saltedPassword(password, challenge.salt, challenge.iterations))
-    const outcome = judge(verifier, clientFirst(start), sent, proof.clientFinal)
-    if (outcome === null) return 'refused'
-    verifyOutcome(proof.serverSignature, outcome)
-    return 'believed'
+    return bound(
+      verifier,
+      password,
+      { ours, theirs, mechanism: PLAIN, binding: UNBOUND },
+      { mechanism: PLAIN, endPoint: null },
+    )
   }
+})
+
+function bound(
+  verifier: Verifier,
+  password: string,
+  client: { ours: string; theirs: string; mechanism: ScramMechanism; binding: ChannelBinding },
+  server: ServerSide,
+  onTheWay = (clientFirst: Uint8Array) => clientFirst,
+): 'believed' | 'refused' {
+  const start = beginScram(client.ours, client.mechanism, client.binding)
+  const sent = serverFirst(verifier, client.ours + client.theirs)
+  const challenge = readChallenge(start, sent, UP_TO(4096))
+  const proof = proveScram(challenge, keysOf(password, challenge.salt, challenge.iterations))
+  const outcome = judge(verifier, onTheWay(clientFirst(start)), sent, proof.clientFinal, server)
+  if (outcome === null) return 'refused'
+  verifyOutcome(proof.serverSignature, outcome)
+  return 'believed'
+}
+
+describe('channel binding', () => {
+  const verifier = makeVerifier('pencil', Buffer.from(SALT, 'base64'), 1)
+  const END_POINT = Buffer.from('a certificate, hashed: 32 bytes.')
+  const log = (
+    mechanism: ScramMechanism,
+    binding: ChannelBinding,
+    server: Partial<ServerSide> = {},
+    onTheWay?: (clientFirst: Uint8Array) => Uint8Array,
+  ) => {
+    const side = { mechanism, endPoint: END_POINT, ...server }
+    return bound(verifier, 'pencil', { ours: OURS, theirs: THEIRS, mechanism, binding }, side, onTheWay)
+  }
+
+  it('carries the gs2-header and the end point in c=, as RFC 5802 section 5.1 says', () => {
+    // printf 'p=tls-server-end-point,,a certificate, hashed: 32 bytes.' | base64
+    const expected = 'cD10bHMtc2VydmVyLWVuZC1wb2ludCwsYSBjZXJ0aWZpY2F0ZSwgaGFzaGVkOiAzMiBieXRlcy4='
+    for (const [mechanism, binding, carried] of [
+      [PLUS, { flag: 'p', data: END_POINT }, expected],
+      [PLAIN, { flag: 'y' }, 'eSws'],
+      [PLAIN, { flag: 'n' }, 'biws'],
+    ] as const) {
+      const challenge = readChallenge(
+        beginScram(OURS, mechanism, binding),
+        serverFirst(verifier, OURS + THEIRS),
+        UP_TO(1),
+      )
+      const { clientFinal } = proveScram(challenge, keysOf('pencil', challenge.salt, 1))
+      expect(text(clientFinal)).toMatch(new RegExp(`^c=${carried},r=`))
+    }
+  })
+
+  it('is believed by a server that shows the same certificate', () => {
+    expect(log(PLUS, { flag: 'p', data: END_POINT })).toBe('believed')
+  })
+
+  it('is believed whatever password, hash and nonces', () => {
+    const nonce = fc.stringMatching(/^[!-+\--~]{1,30}$/)
+    const hash = fc.uint8Array({ minLength: 28, maxLength: 64 })
+    fc.assert(
+      fc.property(fc.string({ minLength: 1 }), hash, nonce, nonce, (password, data, ours, theirs) => {
+        const locked = makeVerifier(normalizePassword(password), Buffer.from(SALT, 'base64'), 1)
+        const client = { ours, theirs, mechanism: PLUS, binding: { flag: 'p', data } } as const
+        expect(bound(locked, password, client, { mechanism: PLUS, endPoint: data })).toBe('believed')
+        expect(bound(locked, `${password}x`, client, { mechanism: PLUS, endPoint: data })).toBe('refused')
+      }),
+    )
+  })
+
+  it('is refused by a server that shows any other certificate', () => {
+    for (const flipped of everyBitFlipped(END_POINT)) {
+      expect(log(PLUS, { flag: 'p', data: flipped })).toBe('refused')
+    }
+    expect(log(PLUS, { flag: 'p', data: END_POINT.subarray(1) })).toBe('refused')
+    expect(log(PLUS, { flag: 'p', data: Buffer.concat([END_POINT, Buffer.of(0)]) })).toBe('refused')
+    expect(log(PLUS, { flag: 'p', data: END_POINT }, { endPoint: null })).toBe('refused')
+  })
+
+  it('that we decline is accepted', () => {
+    expect(log(PLAIN, { flag: 'n' })).toBe('believed')
+    expect(log(PLAIN, { flag: 'n' }, { endPoint: null })).toBe('believed')
+  })
+
+  it('that we miss is accepted by a server without TLS, and by no other: the offer was taken out', () => {
+    expect(log(PLAIN, { flag: 'y' }, { endPoint: null })).toBe('believed')
+    expect(log(PLAIN, { flag: 'y' })).toBe('refused')
+  })
+
+  it('is refused with any flag changed on the way', () => {
+    const header = (to: string) => (message: Uint8Array) =>
+      Buffer.from(text(message).replace(/^(?:[ny]|p=tls-server-end-point),,/, to))
+    const flags = [
+      [PLAIN, { flag: 'n' }, 'n,,'],
+      [PLAIN, { flag: 'y' }, 'y,,'],
+      [PLUS, { flag: 'p', data: END_POINT }, 'p=tls-server-end-point,,'],
+    ] as const
+    for (const [mechanism, binding, ours] of flags) {
+      for (const theirs of ['n,,', 'y,,', 'p=tls-server-end-point,,', 'p=tls-unique,,', 'n,a=admin,', 'x,,']) {
+        for (const other of [PLAIN, PLUS]) {
+          for (const endPoint of [null, END_POINT]) {
+            if (theirs === ours && other === mechanism) continue
+            expect(log(mechanism, binding, { mechanism: other, endPoint }, header(theirs))).toBe('refused')
+          }
+        }
+      }
+    }
+  })
+
+  it('does not change when the buffer that it came in is used again', () => {
+    const data = Buffer.from(END_POINT)
+    const start = beginScram(OURS, PLUS, { flag: 'p', data })
+    data.fill(0)
+    expect(text(start.channelBindingInput)).toBe(`p=tls-server-end-point,,${END_POINT}`)
+  })
+})
+
+describe('the keys', () => {
+  // RFC 7677 section 3 does not print them. The salted password is that of its example, and then, as for the other one:
+  // printf 'Client Key' | openssl dgst -sha256 -mac HMAC -macopt hexkey:c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d
+  const salted = Buffer.from('c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d', 'hex')
+  const keys = scramKeys(salted)
+
+  it('are made from the salted password with the words of RFC 5802 section 3', () => {
+    expect(Buffer.from(keys.clientKey).toString('hex')).toBe(
+      'a60fc923d67e8644a92d16b96eda5ef4656b0c725c484374be25535576996e8b',
+    )
+    expect(Buffer.from(keys.serverKey).toString('hex')).toBe(
+      'c1f3cbc1c13a9d35a14c0990eed97629ea225863e566a4314ab99f3f00e5d9d5',
+    )
+  })
+
+  it('are what PostgreSQL stores the hash of, and stores', () => {
+    const verifier = makeVerifier('pencil', Buffer.from(SALT, 'base64'), 4096)
+    expect(createHash('sha256').update(keys.clientKey).digest()).toEqual(verifier.storedKey)
+    expect(Buffer.from(keys.serverKey)).toEqual(verifier.serverKey)
+  })
+
+  it('need 32 bytes of salted password', () => {
+    for (const length of [0, 31, 33]) expect(() => scramKeys(new Uint8Array(length))).toThrow(RangeError)
+  })
+})
+
+describe('scram_client_key and scram_server_key', () => {
+  const key = new Uint8Array(32).map((_, index) => 255 - index)
+  const encoded = base64(key)
+
+  it('are 32 bytes in base64', () => {
+    expect(parseScramKey(encoded)).toEqual(key)
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
+        expect(parseScramKey(base64(bytes))).toEqual(bytes)
+      }),
+    )
+  })
+
+  for (const [about, wrong] of [
+    ['nothing', ''],
+    ['31 bytes', base64(key.subarray(1))],
+    ['33 bytes', base64(Buffer.from([...key, 0]))],
+    ['no padding', encoded.slice(0, -1)],
+    ['too much padding', `${encoded}=`],
+    ['a space in front', ` ${encoded}`],
+    ['a line feed behind', `${encoded}\n`],
+    ['the alphabet for URLs', encoded.replaceAll('/', '_').replaceAll('+', '-')],
+    ['bits left over', `${encoded.slice(0, -2)}B=`],
+    ['a stray character', `${encoded.slice(0, 5)}!${encoded.slice(5)}`],
+    ['hexadecimal digits', Buffer.from(key).toString('hex')],
+  ] as const) {
+    it(`are not ${about}`, () => {
+      expect(parseScramKey(wrong)).toBeNull()
+    })
+  }
+
+  it('are not anything else, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 60 }), (any) => {
+        const parsed = parseScramKey(any)
+        expect(parsed === null || base64(parsed) === any).toBe(true)
+      }),
+    )
+  })
 })
 
 describe('the outcome', () => {
@@ -301,7 +533,7 @@ describe('the outcome', () => {
 
 describe('no failure shows', () => {
   it('the nonce, the salt or the signature, however the messages are damaged', () => {
-    const start = beginScram(OURS)
+    const start = beginUnbound(OURS)
     const first = Buffer.from(`r=${OURS}${THEIRS},s=${SALT},i=4096`)
     const signature = Buffer.alloc(32, 7)
     const final = Buffer.from(`v=${base64(signature)}`)
@@ -314,7 +546,8 @@ describe('no failure shows', () => {
           return copy
         }
         for (const action of [
-          () => readChallenge(start, spoil(first), 1),
+          () => readChallenge(start, spoil(first), UP_TO(1)),
+          () => readChallenge(start, spoil(first), { min: 100_000, max: 1_000_000 }),
           () => verifyOutcome(signature, spoil(final)),
           () => verifyOutcome(signature, Buffer.concat([Buffer.from('e='), spoil(first)])),
         ]) {

@@ -1,10 +1,11 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/config/read-settings.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
 import type { Endpoint } from '../../src/net/dial.ts'
 import { Fault } from '../../src/protocol/failure.ts'
-import { machine, refusal } from './machine.ts'
+import { BASE64_KEY, machine, refusal, revealedPassword } from './machine.ts'
 
 const read = (uri: string) => readSettings(uri, machine())
 const refused = (uri: string) => refusal(() => read(uri))
@@ -105,13 +106,14 @@ describe('a connection URI', () => {
     const settings = read(uri)
     const user = expected.user ?? 'osuser'
     expect(settings).toMatchObject({ endpoint: expected.endpoint, user, database: expected.database ?? user })
-    expect(settings.password?.reveal()).toBe(expected.password)
+    expect(revealedPassword(settings)).toBe(expected.password)
   })
 
   test('an empty value in the query is not given', () => {
     expect(
       read(
-        'postgres://host?user=&port=&dbname=&password=&sslmode=&connect_timeout=&allow_cleartext_password=&service=',
+        'postgres://host?user=&port=&dbname=&password=&sslmode=&connect_timeout=&allow_cleartext_password=&service=' +
+          '&sslrootcert=&sslsni=&ssl_min_protocol_version=&tls=&require_auth=&channel_binding=&scram_client_key=',
       ),
     ).toEqual(read('postgres://host'))
   })
@@ -140,6 +142,46 @@ describe('a connection URI', () => {
     })
   })
 
+  test('the parameters of TLS and of authentication are read from the query', () => {
+    const key = encodeURIComponent(BASE64_KEY)
+    const settings = read(
+      'postgres://?sslmode=verify-full&sslnegotiation=direct&sslrootcert=%2Fca.pem&sslcert=me.pem&sslkey=me.key' +
+        '&sslpassword=open&sslcertmode=allow&sslcrl=%2Fcrl.pem&sslsni=0&ssl_min_protocol_version=tlsv1.1' +
+        '&ssl_max_protocol_version=TLSv1.3&channel_binding=require&require_auth=scram-sha-256&scram_iterations_min=4096' +
+        `&scram_client_key=${key}&scram_server_key=${key}&scram_key_cache=off`,
+    )
+    expect(settings).toMatchObject({
+      tls: {
+        mode: 'verify-full',
+        negotiation: 'direct',
+        rootCertificate: '/ca.pem',
+        certificate: 'me.pem',
+        key: 'me.key',
+        revocationList: '/crl.pem',
+        sendServerName: false,
+        certificateMode: 'allow',
+        minVersion: 'TLSv1.1',
+        maxVersion: 'TLSv1.3',
+        nodeOptions: null,
+      },
+      channelBinding: 'require',
+      requireAuth: { allowed: new Set(['scram-sha-256']) },
+      scramIterationsMin: 4096,
+      keyCache: false,
+    })
+    expect(settings.tls.keyPassword?.reveal()).toBe('open')
+    expect(settings.scramKeys?.clientKey.reveal()).toBe(BASE64_KEY)
+    expect(settings.scramKeys?.serverKey.reveal()).toBe(BASE64_KEY)
+  })
+
+  test('ssl=true is JDBC for sslmode=require', () => {
+    expect(read('postgres://host?ssl=tru%65')).toEqual(read('postgres://host?sslmode=require'))
+  })
+
+  test('sslsni=1 is the default', () => {
+    expect(read('postgres://host?sslsni=1')).toEqual(read('postgres://host'))
+  })
+
   test.each(['false', 'off', 'no', '0'])('%s turns a parameter off', (text) => {
     expect(read(`postgres://?allow_cleartext_password=${text}`).allowCleartextPassword).toBe(false)
   })
@@ -164,7 +206,12 @@ const REFUSED: readonly (readonly [string, string, string, string])[] = [
   ['a % at the end', 'postgresql://%', 'host', 'position 14'],
   ['hostaddr, which is not built', 'postgresql://?hostaddr=127.0.0.1', 'hostaddr', 'not built here yet'],
   ['hostaddr beside a host', 'postgresql://example.com?hostaddr=63.1.2.4', 'hostaddr', 'not built here yet'],
-  ['TLS, which is not built', 'postgresql://host?sslmode=verify-full', 'sslmode', "'verify-full', but TLS"],
+  [
+    'verify-full with nothing to verify with',
+    'postgresql://host?sslmode=verify-full',
+    'sslrootcert',
+    'verify-full has to',
+  ],
 
   // libpq 18 trims spaces, libpq 15 keeps them.
   ['white space', 'postgresql://host?  user = uri-user', 'conninfo', 'position 19'],
@@ -201,7 +248,9 @@ const REFUSED: readonly (readonly [string, string, string, string])[] = [
   ['several hosts in the query', 'postgres://?host=a,b', 'host', 'names several hosts'],
   ['a percent-encoded comma in the host', 'postgres://a%2Cb', 'host', 'names several hosts'],
   ['an abstract socket', 'postgres:///?host=@name', 'host', 'abstract socket'],
-  ['JDBC ssl=true', 'postgres://?ssl=tru%65', 'sslmode', "'require', but TLS is not built"],
+  ['options of node:tls', 'postgres://?tls=true', 'tls', 'whether to use TLS says sslmode'],
+  ['an sslsni of another kind than libpq reads', 'postgres://?sslsni=true', 'sslsni', 'one of 1, or one of 0'],
+  ['a key whose + became a space', 'postgres://?scram_server_key=a%20b', 'scram_server_key', 'base64 of 32 bytes'],
   ['another ssl', 'postgres://?ssl=false', 'conninfo', 'the nearest known one is sslmode'],
   ['a misspelt parameter', 'postgres://?sslmod=disable', 'conninfo', 'the nearest known one is sslmode'],
   ['a parameter in camelCase', 'postgres://?connectTimeout=1', 'conninfo', 'is connect_timeout'],
@@ -215,7 +264,12 @@ const REFUSED: readonly (readonly [string, string, string, string])[] = [
   ['port 65536', 'postgres://host:65536', 'port', 'from 1 to 65535'],
   ['a number of 33 bits', 'postgres://?connect_timeout=2147483648', 'connect_timeout', 'at most 32 bits'],
   ['a fractional number', 'postgres://?connect_timeout=1.5', 'connect_timeout', 'decimal integer'],
-  ['a flag that is no flag', 'postgres://?allow_cleartext_password=2', 'allow_cleartext_password', "'true', 'on'"],
+  [
+    'a flag that is no flag',
+    'postgres://?allow_cleartext_password=2',
+    'allow_cleartext_password',
+    'true, on, yes, 1, or',
+  ],
 
   // Other forms of string.
   ['a key/value string', 'host=localhost port=5432', 'conninfo', "'host=... port=...', which is not built yet"],
@@ -249,7 +303,7 @@ test('whatever is percent-encoded into a URI reads back equal, and equal to the 
       const target: ConnectTarget = { user, password, host: hostName, port, dbname, applicationName, options }
       expect(fromUri).toEqual(readSettings(target, machine()))
       expect(fromUri).toMatchObject({ user, database: dbname })
-      expect(fromUri.password?.reveal()).toBe(password)
+      expect(revealedPassword(fromUri)).toBe(password)
       expect(fromUri.endpoint).toEqual(hostName.startsWith('/') ? unix(hostName, port) : tcp(hostName, port))
       expect(fromUri.runtimeParameters).toEqual([
         ['client_encoding', 'UTF8'],
@@ -260,10 +314,71 @@ test('whatever is percent-encoded into a URI reads back equal, and equal to the 
   )
 })
 
+// Values that the parameters of TLS and authentication can have, as text and as a property.
+const base64Key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('base64'))
+const trusted = fc.record(
+  {
+    sslmode: fc.constantFrom('disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'),
+    sslrootcert: text.filter((path) => path !== 'system'),
+    sslcert: text,
+    sslkey: text.filter((path) => !path.includes(':')),
+    sslpassword: text,
+    sslcertmode: fc.constantFrom('disable', 'allow'),
+    sslcrl: text,
+    sslsni: fc.boolean(),
+    sslMinProtocolVersion: fc.constantFrom('TLSv1', 'TLSv1.1', 'TLSv1.2'),
+    sslMaxProtocolVersion: fc.constantFrom('TLSv1.2', 'TLSv1.3'),
+    channelBinding: fc.constantFrom('disable', 'prefer', 'require'),
+    requireAuth: fc.constantFrom('none', 'scram-sha-256,md5', '!password', '!none,!md5'),
+    scramIterationsMin: fc.integer({ min: 1, max: 100_000 }),
+    scramClientKey: base64Key,
+    scramServerKey: base64Key,
+    scramKeyCache: fc.boolean(),
+  },
+  { requiredKeys: ['sslrootcert', 'sslkey', 'scramClientKey', 'scramServerKey'] },
+)
+
+test('a URI about TLS and authentication says the same as the object, and neither shows a secret', () => {
+  fc.assert(
+    fc.property(trusted, (target) => {
+      const query = Object.entries(target).map(([property, value]) => {
+        const name = property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+        const written = property === 'sslsni' ? String(Number(value)) : String(value)
+        return `${name}=${encodeURIComponent(written)}`
+      })
+      const fromUri = read(`postgres://host?${query.join('&')}`)
+      const fromObject = readSettings({ host: 'host', ...target } as ConnectTarget, machine())
+      expect(fromUri).toEqual(fromObject)
+      // Secrets are equal whatever they hold, as far as the line above can see.
+      expect(fromUri.tls.keyPassword?.reveal()).toBe(target.sslpassword)
+      expect(fromObject.tls.keyPassword?.reveal()).toBe(target.sslpassword)
+      for (const { scramKeys } of [fromUri, fromObject]) {
+        expect(scramKeys?.clientKey.reveal()).toBe(target.scramClientKey)
+        expect(scramKeys?.serverKey.reveal()).toBe(target.scramServerKey)
+      }
+      expect(inspect(fromUri, { depth: null })).not.toContain(target.scramClientKey)
+      expect(JSON.stringify(fromUri)).not.toContain(target.scramClientKey)
+    }),
+  )
+})
+
 // Strings that are nearly URIs: the grammar's own characters and words, in any order.
 const nearlyUri = fc
   .array(
-    fc.oneof(fc.constantFrom(...'@:/?&=%,[]#+\0\n ', '%2', '%41', '%00', '%ff', 'host', 'port=1', 'ssl=true'), text),
+    fc.oneof(
+      fc.constantFrom(
+        ...'@:/?&=%,[]#+\0\n ',
+        '%2',
+        '%41',
+        '%00',
+        '%ff',
+        'host',
+        'port=1',
+        'ssl=true',
+        'sslrootcert=system',
+      ),
+      text,
+    ),
   )
   .map((pieces) => `postgres://${pieces.join('')}`)
 

@@ -15,11 +15,28 @@ const PROPERTIES: Readonly<Record<keyof ConnectTarget, true>> = {
   fallbackApplicationName: true,
   options: true,
   sslmode: true,
+  sslnegotiation: true,
+  sslrootcert: true,
+  sslcert: true,
+  sslkey: true,
+  sslpassword: true,
+  sslcertmode: true,
+  sslcrl: true,
+  sslsni: true,
+  sslMinProtocolVersion: true,
+  sslMaxProtocolVersion: true,
+  tls: true,
+  channelBinding: true,
+  requireAuth: true,
   gssencmode: true,
   minProtocolVersion: true,
   maxProtocolVersion: true,
   allowCleartextPassword: true,
+  scramIterationsMin: true,
   scramIterationsMax: true,
+  scramClientKey: true,
+  scramServerKey: true,
+  scramKeyCache: true,
 }
 
 const rows = Object.entries(PARAMETERS)
@@ -34,9 +51,15 @@ test('a property is its parameter in camelCase', () => {
   }
 })
 
-test('every parameter has a place in the manual, except the two that are ours', () => {
+test('every parameter has a place in the manual, except those that are ours', () => {
   const ours = rows.filter(([, { anchor }]) => anchor === null).map(([name]) => name)
-  expect(ours).toEqual(['allow_cleartext_password', 'scram_iterations_max'])
+  expect(ours).toEqual([
+    'tls',
+    'allow_cleartext_password',
+    'scram_iterations_min',
+    'scram_iterations_max',
+    'scram_key_cache',
+  ])
   for (const [name, { anchor }] of [...rows, ...Object.entries(NOT_BUILT)]) {
     if (anchor !== null)
       expect(anchor).toMatch(new RegExp(`^#LIBPQ-(CONNECT-)?${name.replaceAll('_', '-').toUpperCase()}$`))

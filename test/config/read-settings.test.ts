@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { userInfo } from 'node:os'
+import { inspect } from 'node:util'
+import { describe, expect, test, vi } from 'vitest'
+import { Secret } from '../../src/auth/secret.ts'
 import { readSettings } from '../../src/config/read-settings.ts'
-import { type Surroundings, SYSTEM } from '../../src/config/surroundings.ts'
+import { findHomeDirectory, type Surroundings, SYSTEM } from '../../src/config/surroundings.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
-import { machine, refusal } from './machine.ts'
+import { BASE64_KEY, machine, refusal } from './machine.ts'
 
 const read = (target: ConnectTarget, surroundings = machine()) => readSettings(target, surroundings)
 
@@ -16,8 +19,27 @@ test('nothing given means: everything as in libpq', () => {
     minProtocolVersion: '3.0',
     maxProtocolVersion: '3.0',
     connectTimeoutMs: null,
+    tls: {
+      mode: 'prefer',
+      negotiation: 'postgres',
+      rootCertificate: null,
+      certificate: null,
+      key: null,
+      keyPassword: null,
+      revocationList: null,
+      sendServerName: true,
+      certificateMode: 'allow',
+      minVersion: 'TLSv1.2',
+      maxVersion: null,
+      nodeOptions: null,
+    },
+    channelBinding: 'prefer',
+    requireAuth: null,
     allowCleartextPassword: false,
+    scramIterationsMin: 1,
     scramIterationsMax: 100_000,
+    scramKeys: null,
+    keyCache: true,
   })
 })
 
@@ -154,10 +176,119 @@ describe('the run-time parameters', () => {
   })
 })
 
-test('sslmode and gssencmode that allow plaintext change nothing', () => {
-  for (const sslmode of ['disable', 'allow', 'prefer'] as const) {
-    for (const gssencmode of ['disable', 'prefer'] as const) expect(read({ sslmode, gssencmode })).toEqual(read({}))
+test('gssencmode changes nothing as long as it does not require anything', () => {
+  for (const gssencmode of ['disable', 'prefer'] as const) expect(read({ gssencmode })).toEqual(read({}))
+})
+
+describe('the iteration counts', () => {
+  test('may be one and the same', () => {
+    expect(read({ scramIterationsMin: 4096, scramIterationsMax: 4096 })).toMatchObject({
+      scramIterationsMin: 4096,
+      scramIterationsMax: 4096,
+    })
+  })
+
+  test.each([
+    [{ scramIterationsMin: 4097, scramIterationsMax: 4096 }, '4096'],
+    [{ scramIterationsMin: 100_001 }, '100000'],
+  ])('are refused if no count is in between: %o', (target, most) => {
+    const failure = refusal(() => read(target))
+    expect(failure.parameter).toBe('scram_iterations_min')
+    expect(failure.problem).toContain(`above scram_iterations_max, ${most}`)
+  })
+})
+
+describe("SCRAM's keys", () => {
+  test('come in pairs', () => {
+    expect(read({ scramClientKey: BASE64_KEY, scramServerKey: new Secret(BASE64_KEY) }).scramKeys).toEqual({
+      clientKey: new Secret(BASE64_KEY),
+      serverKey: new Secret(BASE64_KEY),
+    })
+  })
+
+  test.each([
+    [{ scramServerKey: BASE64_KEY }, 'scram_client_key'],
+    [{ scramClientKey: BASE64_KEY }, 'scram_server_key'],
+  ])('are refused alone, and the missing one is named: $parameter', (target, parameter) => {
+    expect(refusal(() => read(target))).toMatchObject({ parameter, problem: expect.stringContaining('give both') })
+  })
+
+  test('may have white space in them, which is dropped', () => {
+    const spaced = `${BASE64_KEY.slice(0, 20)}\r\n\t ${BASE64_KEY.slice(20)}\n`
+    const { scramKeys } = read({ scramClientKey: spaced, scramServerKey: spaced })
+    expect(scramKeys?.clientKey.reveal()).toBe(BASE64_KEY)
+    expect(scramKeys?.serverKey.reveal()).toBe(BASE64_KEY)
+  })
+})
+
+test('require_auth is a set of methods', () => {
+  const all = ['password', 'md5', 'gss', 'sspi', 'scram-sha-256', 'oauth', 'none']
+  expect(read({ requireAuth: 'scram-sha-256,none' }).requireAuth?.allowed).toEqual(new Set(['scram-sha-256', 'none']))
+  expect(read({ requireAuth: '!password' }).requireAuth?.allowed).toEqual(
+    new Set(all.filter((one) => one !== 'password')),
+  )
+  expect(read({ requireAuth: '' }).requireAuth).toBeNull()
+})
+
+test('channel_binding=require is let through without TLS: as in libpq, it is the server that is told', () => {
+  expect(read({ channelBinding: 'require', sslmode: 'disable' })).toMatchObject({ channelBinding: 'require' })
+})
+
+test('no secret shows in the settings', () => {
+  const hidden = 'Tr0ub4dor'
+  const key = Buffer.from(hidden.repeat(4).slice(0, 32)).toString('base64')
+  const settings = read({
+    password: hidden,
+    sslcert: '/cert',
+    sslkey: '/key',
+    sslpassword: hidden,
+    scramClientKey: key,
+    scramServerKey: key,
+    tls: { key: hidden, passphrase: hidden, pfx: [{ buf: hidden }] },
+  })
+  for (const shown of [
+    inspect(settings, { depth: null, showHidden: false }),
+    JSON.stringify(settings),
+    String(settings.scramKeys?.clientKey),
+  ]) {
+    expect(shown).not.toContain(hidden)
+    expect(shown).not.toContain(key)
   }
+  expect(settings.tls.nodeOptions).toHaveProperty('passphrase', hidden)
+})
+
+test('what is there exists, whatever it is', () => {
+  expect(SYSTEM.exists(import.meta.filename)).toBe(true)
+  expect(SYSTEM.exists(import.meta.dirname)).toBe(true)
+  expect(SYSTEM.exists(`${import.meta.filename}.missing`)).toBe(false)
+})
+
+describe('the home directory', () => {
+  const account = () => '/home/account'
+  const fail = () => {
+    throw new Error('ENOENT: uv_os_get_passwd')
+  }
+  test.each([
+    ['is what HOME says', 'linux', { HOME: '/home/me' }, account, '/home/me'],
+    ["is the account's without HOME", 'linux', {}, account, '/home/account'],
+    ["is the account's if HOME is empty", 'linux', { HOME: '' }, account, '/home/account'],
+    ["is nowhere if the account's is empty", 'linux', {}, () => '', null],
+    ['is nowhere without an account', 'linux', {}, fail, null],
+    ['is %APPDATA% on Windows', 'win32', { APPDATA: 'C:\\data', HOME: '/h' }, account, 'C:\\data'],
+    ['is nowhere on Windows without %APPDATA%', 'win32', { HOME: '/h' }, account, null],
+  ])('%s', (_, platform, environment, accountHome, expected) => {
+    expect(findHomeDirectory(platform, environment, accountHome)).toBe(expected)
+  })
+
+  test('of this machine can be asked for', () => {
+    vi.stubEnv('HOME', '/home/stub')
+    vi.stubEnv('APPDATA', '/home/stub')
+    expect(SYSTEM.homeDirectory()).toBe('/home/stub')
+    vi.stubEnv('HOME', '')
+    vi.stubEnv('APPDATA', userInfo().homedir)
+    expect(SYSTEM.homeDirectory()).toBe(userInfo().homedir)
+    vi.unstubAllEnvs()
+  })
 })
 
 test('a directory is one, a file and nothing are none', () => {

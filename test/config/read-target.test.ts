@@ -4,7 +4,7 @@ import { Secret } from '../../src/auth/secret.ts'
 import { readSettings } from '../../src/config/read-settings.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
 import { Fault } from '../../src/protocol/failure.ts'
-import { machine, refusal } from './machine.ts'
+import { BASE64_KEY, machine, refusal, revealedPassword } from './machine.ts'
 
 // What TypeScript would not let through is the point of half of these tests.
 const read = (target: unknown) => readSettings(target as ConnectTarget, machine())
@@ -23,8 +23,26 @@ describe('an object', () => {
       options: '-c geqo=off',
       minProtocolVersion: '3.0',
       maxProtocolVersion: '3.2',
+      sslmode: 'verify-full',
+      sslnegotiation: 'direct',
+      sslrootcert: 'system',
+      sslcert: '/cert',
+      sslkey: '/key',
+      sslpassword: new Secret('open'),
+      sslcertmode: 'allow',
+      sslcrl: '/crl',
+      sslsni: false,
+      sslMinProtocolVersion: 'TLSv1.3',
+      sslMaxProtocolVersion: 'TLSv1.3',
+      tls: { ciphers: 'TLS_AES_256_GCM_SHA384' },
+      channelBinding: 'disable',
+      requireAuth: 'md5',
       allowCleartextPassword: true,
+      scramIterationsMin: 1,
       scramIterationsMax: 1,
+      scramClientKey: BASE64_KEY,
+      scramServerKey: BASE64_KEY,
+      scramKeyCache: false,
     } satisfies ConnectTarget)
     expect(settings).toEqual({
       endpoint: { transport: 'tcp', host: 'db.example', port: 6432 },
@@ -39,10 +57,29 @@ describe('an object', () => {
       minProtocolVersion: '3.0',
       maxProtocolVersion: '3.2',
       connectTimeoutMs: 1_500,
+      tls: {
+        mode: 'verify-full',
+        negotiation: 'direct',
+        rootCertificate: 'system',
+        certificate: '/cert',
+        key: '/key',
+        keyPassword: new Secret('open'),
+        revocationList: '/crl',
+        sendServerName: false,
+        certificateMode: 'allow',
+        minVersion: 'TLSv1.3',
+        maxVersion: 'TLSv1.3',
+        nodeOptions: { ciphers: 'TLS_AES_256_GCM_SHA384' },
+      },
+      channelBinding: 'disable',
+      requireAuth: { allowed: new Set(['md5']) },
       allowCleartextPassword: true,
+      scramIterationsMin: 1,
       scramIterationsMax: 1,
+      scramKeys: { clientKey: new Secret(BASE64_KEY), serverKey: new Secret(BASE64_KEY) },
+      keyCache: false,
     })
-    expect(settings.password?.reveal()).toBe('secret')
+    expect(revealedPassword(settings)).toBe('secret')
   })
 
   test('whose property is undefined or empty has not given it', () => {
@@ -56,8 +93,15 @@ describe('an object', () => {
   })
 
   test('may hold its password in a Secret', () => {
-    expect(read({ password: new Secret('secret') }).password?.reveal()).toBe('secret')
+    expect(revealedPassword(read({ password: new Secret('secret') }))).toBe('secret')
     expect(read({ password: new Secret('') }).password).toBeNull()
+  })
+
+  test('may have a function for its password, which is not called here', () => {
+    const password = () => {
+      throw new Error('called')
+    }
+    expect(read({ password }).password).toBe(password)
   })
 
   test('has every property read once, so that a getter cannot change its mind', () => {
@@ -72,8 +116,13 @@ describe('an object', () => {
     expect(reads).toBe(1)
   })
 
-  test('may name a parameter that is not built if it asks for what happens anyway', () => {
-    expect(read({ targetSessionAttrs: 'any', loadBalanceHosts: 'disable', channelBinding: 'prefer' })).toEqual(read({}))
+  test.each([
+    { targetSessionAttrs: 'any', loadBalanceHosts: 'disable', requiressl: '0', krbsrvname: 'postgres' },
+    { keepalives: '1', keepalivesIdle: '0', tcpUserTimeout: '0', sslcompression: '1', gssdelegation: '0' },
+    { keepalives: 1, keepalivesIdle: 0, tcpUserTimeout: 0, sslcompression: 0 },
+    { keepalives: true, sslcompression: false, replication: false, gssdelegation: false },
+  ])('may name parameters that are not built if they ask for what happens anyway: %o', (target) => {
+    expect(read(target)).toEqual(read({}))
   })
 })
 
@@ -110,21 +159,35 @@ describe('an object is refused', () => {
   test.each([
     'service',
     'hostaddr',
-    'requireAuth',
-    'channelBinding',
     'targetSessionAttrs',
     'oauthIssuer',
-    'sslrootcert',
+    'sslcrldir',
+    'sslkeylogfile',
+    'keepalivesInterval',
+    'requiressl',
   ])('for %s, which libpq knows and is not built', (property) =>
     expect(refused({ [property]: 'require' }).problem).toContain('not built here yet'),
+  )
+
+  test.each([
+    ['keepalives', 'keepalives', 0],
+    ['keepalives', 'keepalives', false],
+    ['replication', 'replication', true],
+    ['tcpUserTimeout', 'tcp_user_timeout', 1000],
+  ])('for %s, which is not built, with a value that asks for something: %o', (property, parameter, value) =>
+    expect(refused({ [property]: value })).toMatchObject({
+      parameter,
+      problem: expect.stringContaining('not built here yet'),
+    }),
   )
 
   test.each([
     ['host', 1, 'host', 'must be a string; what came is of type number'],
     ['host', null, 'host', 'must be a string; what came is of type null'],
     ['port', '5432', 'port', 'must be a number; what came is of type string'],
-    ['password', 1234, 'password', 'must be a string or a Secret; what came is of type number'],
-    ['password', () => 'x', 'password', 'must be a string or a Secret; what came is of type function'],
+    ['password', 1234, 'password', 'must be a string, a Secret or a function; what came is of type number'],
+    ['password', null, 'password', 'must be a string, a Secret or a function; what came is of type null'],
+    ['sslpassword', () => 'x', 'sslpassword', 'must be a string or a Secret; what came is of type function'],
     ['allowCleartextPassword', 1, 'allow_cleartext_password', 'must be a boolean; what came is of type number'],
     ['clientEncoding', 'LATIN1', 'client_encoding', "must be UTF8 or 'auto'"],
     ['connectTimeout', Number.NaN, 'connect_timeout', 'is NaN'],
@@ -133,9 +196,29 @@ describe('an object is refused', () => {
     ['port', 5432.5, 'port', 'from 1 to 65535'],
     ['scramIterationsMax', 0, 'scram_iterations_max', 'from 1 to'],
     ['scramIterationsMax', 2 ** 31, 'scram_iterations_max', 'from 1 to'],
-    ['sslmode', 'require', 'sslmode', 'TLS is not built yet'],
-    ['sslmode', 'verify-ca', 'sslmode', 'TLS is not built yet'],
-    ['sslmode', 'on', 'sslmode', 'must be disable, allow, prefer'],
+    ['sslmode', 'on', 'sslmode', 'must be disable, allow, prefer, require, verify-ca or verify-full'],
+    ['sslmode', 'Require', 'sslmode', 'must be disable'],
+    ['sslmode', true, 'sslmode', 'must be a string; what came is of type boolean'],
+    ['sslnegotiation', 'requiredirect', 'sslnegotiation', 'must be postgres or direct'],
+    ['sslcertmode', 'require', 'sslcertmode', 'Node does not tell whether a server asks; use allow'],
+    ['sslcertmode', 'on', 'sslcertmode', 'must be disable or allow'],
+    ['sslkey', 'pkcs11:me', 'sslkey', 'OpenSSL engine; give the path of a file'],
+    ['sslkey', ':key', 'sslkey', 'OpenSSL engine'],
+    ['sslcert', 'a\0b', 'sslcert', 'NUL'],
+    ['sslsni', 1, 'sslsni', 'must be a boolean; what came is of type number'],
+    ['sslMinProtocolVersion', 'TLSv1.0', 'ssl_min_protocol_version', 'must be one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3'],
+    ['sslMaxProtocolVersion', 'SSLv3', 'ssl_max_protocol_version', 'must be one of TLSv1'],
+    ['tls', true, 'tls', 'must be an object with options of node:tls; whether to use TLS says sslmode'],
+    ['tls', null, 'tls', 'must be an object with options of node:tls'],
+    ['tls', new URL('postgres://host'), 'tls', 'must be a plain object'],
+    ['channelBinding', 'on', 'channel_binding', 'must be disable, prefer or require'],
+    ['requireAuth', 'scram', 'require_auth', 'cannot be read: expected a comma-separated list of password'],
+    ['requireAuth', 'md5,!password', 'require_auth', 'cannot be mixed'],
+    ['scramIterationsMin', 0, 'scram_iterations_min', 'from 1 to'],
+    ['scramClientKey', 'QUJD', 'scram_client_key', 'base64 of 32 bytes'],
+    ['scramServerKey', BASE64_KEY.slice(0, -1), 'scram_server_key', 'base64 of 32 bytes'],
+    ['scramServerKey', new Uint8Array(32), 'scram_server_key', 'must be a string or a Secret'],
+    ['scramKeyCache', 'off', 'scram_key_cache', 'must be a boolean'],
     ['gssencmode', 'require', 'gssencmode', 'GSSAPI encryption is not built'],
     ['gssencmode', 'on', 'gssencmode', 'must be disable, prefer or require'],
     ['minProtocolVersion', '3.1', 'min_protocol_version', 'reserved'],
@@ -184,7 +267,23 @@ describe('an object is refused', () => {
 })
 
 test('no object makes anything but settings or a config failure', () => {
-  const names = ['host', 'port', 'user', 'password', 'sslmode', 'connectTimeout', 'service', '__proto__', 'toString']
+  const names = [
+    'tls',
+    'sslrootcert',
+    'scramClientKey',
+    'requireAuth',
+    'sslsni',
+    'keepalives',
+    'host',
+    'port',
+    'user',
+    'password',
+    'sslmode',
+    'connectTimeout',
+    'service',
+    '__proto__',
+    'toString',
+  ]
   fc.assert(
     fc.property(fc.dictionary(fc.oneof(fc.constantFrom(...names), fc.string()), fc.anything()), (target) => {
       try {

@@ -52,7 +52,7 @@ describe('a process exits by itself', () => {
       const target = { host: '127.0.0.1', port: ${silent.port}, user: 'app' }
       const error = await connect(target, { timeoutMs: 500, signal: new AbortController().signal }).catch((error) => error)
       console.log(error instanceof HandshakeError, error.name, error.phase)`)
-    expect({ printed, exitCode }).toEqual({ printed: 'true TimeoutError AwaitingAuthentication', exitCode: 0 })
+    expect({ printed, exitCode }).toEqual({ printed: 'true TimeoutError AwaitingTlsReply', exitCode: 0 })
     expect(lingeredMs).toBeLessThan(1_000)
   })
 

@@ -62,6 +62,7 @@ function target(user: string, changes: ConnectTarget = {}): ConnectTarget {
     dbname: 'postgres',
     password: PASSWORD,
     allowCleartextPassword: true,
+    sslmode: 'disable',
     ...changes,
   }
 }
@@ -229,7 +230,7 @@ describe('we refuse', () => {
     expect(error).toMatchObject({ phase: 'AwaitingAuthentication', failure: { kind: 'policy' } })
     expect(error.message).toBe(
       'refused for your safety in AwaitingAuthentication: the server asked for the password in the clear, on a connection without TLS; it was not sent; ' +
-        'let the server use scram-sha-256 (pg_hba.conf), or set allowCleartextPassword if you trust every hop of the path',
+        'use TLS (sslmode=verify-full), let the server use scram-sha-256 (pg_hba.conf), or set allowCleartextPassword if you trust every hop of the path',
     )
     expect(sentIn(error)).toEqual(['StartupMessage'])
     expectNoSecret(error)

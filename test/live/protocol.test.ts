@@ -121,9 +121,8 @@ describe('where no server is', () => {
     const error = await handshakeFailureOf(connect(target, { timeoutMs: 250 }))
     expect(error).toMatchObject({
       name: 'TimeoutError',
-      phase: 'AwaitingAuthentication',
-      message:
-        'the deadline of 250 ms passed in AwaitingAuthentication, waiting for the server to say how it wants us to authenticate',
+      phase: 'AwaitingTlsReply',
+      message: 'the deadline of 250 ms passed in AwaitingTlsReply, waiting for the server to say whether it speaks TLS',
     })
     const peer = await listener.accept()
     peer.resume()

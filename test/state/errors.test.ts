@@ -82,18 +82,18 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
 
 describe('an error', () => {
   it.each(SENTENCES)('%j', (failure, sentence) => {
-    expect(new HandshakeError('AwaitingVerdict', failure, []).message).toBe(sentence)
+    expect(new HandshakeError('AwaitingVerdict', failure, [], []).message).toBe(sentence)
   })
 
   it('says nothing of waiting where nobody waited', () => {
-    const error = new HandshakeError('Disconnected', { kind: 'deadline', timeoutMs: 0 }, [])
+    const error = new HandshakeError('Disconnected', { kind: 'deadline', timeoutMs: 0 }, [], [])
     expect(error.message).toBe('the deadline of 0 ms passed in Disconnected')
   })
 
   it('is named as the platform names it', () => {
     const names = (['deadline', 'aborted', 'unproven'] as const).map((kind) => {
       const failure = { kind, timeoutMs: 1, what: '' } as Failure
-      return [new HandshakeError('Dialing', failure, []).name, new SessionError('Idle', failure).name]
+      return [new HandshakeError('Dialing', failure, [], []).name, new SessionError('Idle', failure).name]
     })
     expect(names).toEqual([
       ['TimeoutError', 'TimeoutError'],
@@ -105,9 +105,9 @@ describe('an error', () => {
   it('carries phase, failure, timeline and cause', () => {
     const cause = new Error('why')
     const failure: Failure = { kind: 'aborted' }
-    const error = new HandshakeError('Dialing', failure, [], { cause })
+    const error = new HandshakeError('Dialing', failure, [], [], { cause })
     expect(error).toMatchObject({ phase: 'Dialing', failure, timeline: [], cause })
-    expect(new HandshakeError('Dialing', failure, [])).not.toHaveProperty('cause')
+    expect(new HandshakeError('Dialing', failure, [], [])).not.toHaveProperty('cause')
   })
 
   it('of a session has the SQLSTATE at hand', () => {

@@ -9,6 +9,7 @@ import * as backend from '../../src/protocol/backend.ts'
 import { decodeFrontend, type FrontendMessage, type PasswordKind } from '../../src/protocol/frontend.ts'
 import { encodeMessage, type MessageLayout } from '../../src/protocol/message.ts'
 import { decodeStartup, type StartupPacket } from '../../src/protocol/startup.ts'
+import type { TlsFacts } from '../../src/state/handshake/states.ts'
 import { judge, makeVerifier, serverFirst } from '../auth/scram-server.ts'
 
 const LAYOUTS: ReadonlyMap<string, MessageLayout> = new Map(
@@ -25,6 +26,11 @@ export function encodeBackend(message: backend.BackendMessage): Buffer {
 /** The server's side of a connection in memory. */
 export class ScriptedServer {
   readonly received: (StartupPacket | FrontendMessage)[] = []
+  /** Requests without a tag may come before the StartupMessage. */
+  get #started(): boolean {
+    return this.received.some(({ type }) => type === 'StartupMessage')
+  }
+
   /** Bytes of the client that are no whole message yet. */
   #pending = Buffer.alloc(0)
   #passwordKind: PasswordKind = 'PasswordMessage'
@@ -33,6 +39,7 @@ export class ScriptedServer {
   readonly #readers = new Set<() => void>()
   readonly #answer: (server: ScriptedServer, message: StartupPacket | FrontendMessage) => void
   #writeError: Error | null = null
+  #secure = (signal: AbortSignal) => until<TlsFacts>(signal, () => () => {})
   destroyed = false
   dialed = 0
 
@@ -63,6 +70,10 @@ export class ScriptedServer {
         if (this.#writeError !== null) throw this.#writeError
         this.#take(bytes)
       },
+      startTls: async (_options, tlsSignal) => {
+        tlsSignal.throwIfAborted()
+        return this.#secure(tlsSignal)
+      },
       destroy: () => {
         this.destroyed = true
       },
@@ -90,6 +101,12 @@ export class ScriptedServer {
     this.#tell()
   }
 
+  /** What TLS comes to: facts, a failure, or (the default) never an end. Nothing is encrypted: it is a phase. */
+  onTls(secure: (signal: AbortSignal) => Promise<TlsFacts>): this {
+    this.#secure = secure
+    return this
+  }
+
   /** From now on, nothing that the client writes goes through. */
   failWrites(error: Error): void {
     this.#writeError = error
@@ -106,7 +123,7 @@ export class ScriptedServer {
   #take(bytes: Buffer): void {
     this.#pending = Buffer.concat([this.#pending, bytes])
     for (;;) {
-      const started = this.received.length > 0
+      const started = this.#started
       const header = started ? 5 : 4
       if (this.#pending.length < header) return
       const end = this.#pending.readInt32BE(header - 4) + header - 4
@@ -127,6 +144,8 @@ export type Method = 'trust' | 'password' | 'md5' | 'scram-sha-256'
 export interface Profile {
   readonly method?: Method
   readonly password?: string
+  /** What it answers to SSLRequest, byte by byte as given; empty: nothing. Default: 'N'. */
+  readonly tlsReply?: string
   /** Fall silent instead of sending this message (and what would follow it). */
   readonly silentAt?: backend.BackendMessage['type']
   /** How a flight is cut into segments. */
@@ -157,6 +176,7 @@ const WRONG_PASSWORD: backend.BackendMessage = {
 export function lawful({
   method = 'scram-sha-256',
   password = 'secret',
+  tlsReply = 'N',
   silentAt,
   segment = (flight) => [flight],
   behind = [],
@@ -169,6 +189,8 @@ export function lawful({
 
   return new ScriptedServer((server, message) => {
     switch (message.type) {
+      case 'SSLRequest':
+        return tlsReply === '' ? undefined : server.sendBytes(Buffer.from(tlsReply))
       case 'StartupMessage':
         return fly(server, ...askFor(method))
       case 'PasswordMessage':

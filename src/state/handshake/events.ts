@@ -2,19 +2,28 @@
  * What moves the handshake, and what it asks for in return. Events come in, effects go out; between them
  * stands a table and no I/O.
  */
+import type { ScramKeys } from '../../auth/scram.ts'
 import type { Secret } from '../../auth/secret.ts'
 import type { BackendMessage } from '../../protocol/backend.ts'
 import type { FrontendMessage } from '../../protocol/frontend.ts'
 import type { StartupPacket } from '../../protocol/startup.ts'
 import type { EventTyped } from '../machine.ts'
+import type { TlsFacts } from './states.ts'
 
 /** A message of the server, or something of our own that has come to its end. */
 export type Event =
   | BackendMessage
   | { readonly type: 'Dial' }
   | { readonly type: 'TransportOpened' }
+  | { readonly type: 'RequestTls' }
+  | { readonly type: 'StartTls' }
+  | { readonly type: 'TlsAccepted' }
+  | { readonly type: 'TlsRefused' }
+  | { readonly type: 'TlsEstablished'; readonly tls: TlsFacts }
+  | { readonly type: 'FetchPassword' }
+  | { readonly type: 'PasswordFetched'; readonly password: Secret }
   | { readonly type: 'SendStartup' }
-  | { readonly type: 'SaslKeyDerived'; readonly saltedPassword: Uint8Array }
+  | { readonly type: 'SaslKeyDerived'; readonly keys: ScramKeys }
   /** The transport ended or never came to be. `code` is the operating system's, or 'FIN'. */
   | { readonly type: 'TransportLost'; readonly code: string; readonly detail: string }
 
@@ -24,6 +33,10 @@ export type EventOf<E extends EventName> = EventTyped<Event, E>
 /** What is to be done in the world. The driver does it; what comes of it is the next event. */
 export type Effect =
   | { readonly do: 'dial' }
+  /** Begin to ask the caller's function for the password, and do not wait for it. */
+  | { readonly do: 'beginPassword' }
+  | { readonly do: 'awaitPassword' }
+  | { readonly do: 'startTls' }
   | { readonly do: 'send'; readonly message: StartupPacket | FrontendMessage }
   | {
       readonly do: 'deriveKey'
@@ -32,3 +45,5 @@ export type Effect =
       readonly salt: Uint8Array
       readonly iterations: number
     }
+  /** The caller has brought the keys: there is nothing to derive. */
+  | { readonly do: 'useKeys'; readonly keys: ScramKeys }

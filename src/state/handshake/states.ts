@@ -2,7 +2,9 @@
  * The states of the handshake with their facts. A state owns exactly what is needed from its moment on; the
  * password is gone from it once it is used.
  */
-import type { ScramChallenge, ScramStart } from '../../auth/scram.ts'
+import type { ChannelBindingPolicy } from '../../auth/choose.ts'
+import type { RequireAuth } from '../../auth/require-auth.ts'
+import type { ScramChallenge, ScramKeys, ScramStart } from '../../auth/scram.ts'
 import type { Secret } from '../../auth/secret.ts'
 import type { Failure } from '../../protocol/failure.ts'
 import type { ServerReport } from '../../protocol/response-fields.ts'
@@ -14,24 +16,53 @@ import type { StateName } from './table.ts'
 export interface Attempt {
   readonly user: string
   readonly database: string
-  readonly password: Secret | null
+  /** 'a function': to be asked for, once the connection is being opened and if it can be needed at all. */
+  readonly password: Secret | 'a function' | null
+  /** Used in place of a password under SCRAM. */
+  readonly scramKeys: { readonly clientKey: Secret; readonly serverKey: Secret } | null
+  readonly encryption: Encryption
+  /** TLS from the first byte, without SSLRequest. */
+  readonly directTls: boolean
+  readonly channelBinding: ChannelBindingPolicy
+  readonly requireAuth: RequireAuth | null
   readonly runtimeParameters: readonly (readonly [name: string, value: string])[]
   readonly minProtocolVersion: ProtocolVersion
   readonly maxProtocolVersion: ProtocolVersion
   readonly allowCleartextPassword: boolean
+  readonly scramIterationsMin: number
   readonly scramIterationsMax: number
   /** Printable ASCII without a comma, from a good source of randomness. */
   readonly clientNonce: string
 }
 
+/** What an attempt wants of TLS. 'preferred': plaintext if the server says no. */
+export type Encryption = 'off' | 'preferred' | 'required'
+
+/** What is known of TLS once it is up. */
+export interface TlsFacts {
+  /** 'TLSv1.3' and the like. */
+  readonly version: string
+  readonly cipher: string
+  /** What ALPN chose, if anything. */
+  readonly alpnProtocol: string | null
+  /** DER. null if the server has shown none. */
+  readonly serverCertificate: Uint8Array | null
+  /** Why the certificate cannot be believed, by the rules of sslmode; null if it can, or need not. */
+  readonly rejection: string | null
+}
+
 /** How the server had us authenticate, in the words of libpq's require_auth. */
 export type AuthenticationMethod = 'none' | 'password' | 'md5' | 'scram-sha-256'
 
-/** What a server may have said at any time since the StartupMessage. */
+/** What a server may have said at any time since the StartupMessage, and what it was said in. */
 interface Greeting {
+  readonly tls: TlsFacts | null
   readonly protocolVersion: ProtocolVersion
   readonly notices: readonly ServerReport[]
 }
+
+/** With what we prove ourselves under SCRAM. */
+export type Credentials = { readonly password: Secret } | { readonly keys: ScramKeys }
 
 /** The facts of a session, complete at ReadyForQuery. */
 interface Introduction extends Greeting {
@@ -46,13 +77,27 @@ interface Introduction extends Greeting {
 export type State =
   | { readonly name: 'Disconnected'; readonly attempt: Attempt }
   | { readonly name: 'Dialing'; readonly attempt: Attempt }
-  | { readonly name: 'Connected'; readonly attempt: Attempt }
+  | {
+      readonly name: 'Connected'
+      readonly attempt: Attempt
+      readonly tls: TlsFacts | null
+      /** The server has said no to TLS. */
+      readonly tlsRefused: boolean
+    }
+  | { readonly name: 'AwaitingTlsReply'; readonly attempt: Attempt }
+  | { readonly name: 'SecuringTransport'; readonly attempt: Attempt }
+  | {
+      readonly name: 'AwaitingPassword'
+      readonly attempt: Attempt
+      readonly tls: TlsFacts | null
+      readonly tlsRefused: boolean
+    }
   | ({ readonly name: 'AwaitingAuthentication'; readonly attempt: Attempt; readonly negotiated: boolean } & Greeting)
   | ({
       readonly name: 'AwaitingSaslChallenge'
       readonly start: ScramStart
-      readonly password: Secret
-      readonly scramIterationsMax: number
+      readonly credentials: Credentials
+      readonly iterations: { readonly min: number; readonly max: number }
     } & Greeting)
   | ({ readonly name: 'DerivingSaslKey'; readonly challenge: ScramChallenge } & Greeting)
   | ({ readonly name: 'AwaitingSaslOutcome'; readonly serverSignature: Uint8Array } & Greeting)

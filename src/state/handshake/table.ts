@@ -7,10 +7,10 @@
  * of every pair of state and event.
  *
  *   Disconnected ─▶ Dialing ─▶ Connected ─▶ AwaitingAuthentication ─┬─▶ AwaitingReady ─▶ Ready
- *                                                                   ├─▶ AwaitingVerdict ─▶ ⋯
- *                                                                   └─▶ AwaitingSaslChallenge ─▶ ⋯
+ *                               ▲    │                              ├─▶ AwaitingVerdict ─▶ ⋯
+ *                               └─ TLS, password                    └─▶ AwaitingSaslChallenge ─▶ ⋯
  *
- * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION.
+ * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-FLOW-SSL, #SASL-AUTHENTICATION.
  */
 import { closed } from '../machine.ts'
 
@@ -23,7 +23,23 @@ export const TABLE = closed({
   },
   // The hub: the transport is open, and the next move is ours. policy.ts chooses it.
   Connected: {
+    RequestTls: 'AwaitingTlsReply',
+    StartTls: 'SecuringTransport',
+    FetchPassword: 'AwaitingPassword',
     SendStartup: 'AwaitingAuthentication',
+  },
+  AwaitingTlsReply: {
+    TlsAccepted: 'SecuringTransport',
+    TlsRefused: 'Connected',
+    // Its text came in the clear, from anybody: it is withheld (CVE-2024-10977).
+    ErrorResponse: 'Failed',
+  },
+  SecuringTransport: {
+    TlsEstablished: 'Connected',
+  },
+  // A password may be a function of the caller, begun while the connection was being opened.
+  AwaitingPassword: {
+    PasswordFetched: 'Connected',
   },
   AwaitingAuthentication: {
     NegotiateProtocolVersion: 'AwaitingAuthentication',
@@ -76,6 +92,9 @@ export const AWAITED: Readonly<Record<StateName, string | null>> = {
   Disconnected: null,
   Dialing: 'the connection to be opened (name lookup and TCP, or the Unix-domain socket)',
   Connected: null,
+  AwaitingTlsReply: 'the server to say whether it speaks TLS',
+  SecuringTransport: 'the TLS handshake',
+  AwaitingPassword: 'the function that was given for the password',
   AwaitingAuthentication: 'the server to say how it wants us to authenticate',
   AwaitingSaslChallenge: "the server's SCRAM challenge: nonce, salt and iterations",
   DerivingSaslKey: 'our own computation of the salted password (PBKDF2)',

@@ -4,10 +4,12 @@
  *
  * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-VERSIONS.
  */
+import { tlsServerEndPoint } from '../../auth/channel-binding.ts'
 import { chooseMechanism } from '../../auth/choose.ts'
 import { answerMd5 } from '../../auth/md5.ts'
+import { allows } from '../../auth/require-auth.ts'
 import { normalizePassword } from '../../auth/saslprep.ts'
-import { beginScram, clientFirst, proveScram, readChallenge, verifyOutcome } from '../../auth/scram.ts'
+import { beginScram, clientFirst, parseScramKey, proveScram, readChallenge, verifyOutcome } from '../../auth/scram.ts'
 import { Secret } from '../../auth/secret.ts'
 import { type Failure, Fault } from '../../protocol/failure.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -16,24 +18,44 @@ import { versionNumber } from '../../protocol/startup.ts'
 import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { Effect, Event, EventOf } from './events.ts'
-import type { Attempt, AuthenticationMethod, State, StateOf } from './states.ts'
+import { asksForPassword } from './policy.ts'
+import type { Attempt, AuthenticationMethod, Credentials, State, StateOf } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
 
 const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   Disconnected: {
-    Dial: ({ attempt }) => ({ state: { name: 'Dialing', attempt }, effects: [{ do: 'dial' }] }),
+    Dial: ({ attempt }) => ({
+      state: { name: 'Dialing', attempt },
+      effects: asksForPassword(attempt) ? [{ do: 'beginPassword' }, { do: 'dial' }] : [{ do: 'dial' }],
+    }),
   },
 
   Dialing: {
-    TransportOpened: ({ attempt }) => to({ name: 'Connected', attempt }),
+    TransportOpened: ({ attempt }) => to({ name: 'Connected', attempt, tls: null, tlsRefused: false }),
   },
 
   Connected: {
-    SendStartup: ({ attempt }) => {
+    RequestTls: ({ attempt }) => ({
+      state: { name: 'AwaitingTlsReply', attempt },
+      effects: [send({ type: 'SSLRequest' })],
+    }),
+
+    StartTls: ({ attempt }) => startTls(attempt),
+
+    FetchPassword: (state) => ({ state: { ...state, name: 'AwaitingPassword' }, effects: [{ do: 'awaitPassword' }] }),
+
+    SendStartup: ({ attempt, tls }) => {
+      if (attempt.channelBinding === 'require' && tls === null) {
+        throw new Fault({
+          kind: 'policy',
+          what: 'channel binding is required, and there is no TLS to bind to',
+          advice: 'use sslmode=require or above, over TCP, with a server that speaks TLS',
+        })
+      }
       const protocolVersion = attempt.maxProtocolVersion
       const parameters = [['user', attempt.user], ['database', attempt.database], ...attempt.runtimeParameters] as const
       return {
-        state: { name: 'AwaitingAuthentication', attempt, protocolVersion, negotiated: false, notices: [] },
+        state: { name: 'AwaitingAuthentication', attempt, tls, protocolVersion, negotiated: false, notices: [] },
         effects: [
           send({
             type: 'StartupMessage',
@@ -45,37 +67,100 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     },
   },
 
+  AwaitingTlsReply: {
+    TlsAccepted: ({ attempt }) => startTls(attempt),
+
+    TlsRefused: ({ attempt }) => {
+      if (attempt.encryption === 'required') {
+        throw new Fault({
+          kind: 'policy',
+          what: 'the server does not speak TLS, and sslmode requires it; nothing was sent in the clear',
+          advice: 'turn ssl on at the server, or lower sslmode if you trust every hop of the path',
+        })
+      }
+      return to({ name: 'Connected', attempt, tls: null, tlsRefused: true })
+    },
+
+    ErrorResponse: () => {
+      throw new Fault({
+        kind: 'refused',
+        severity: '',
+        sqlstate: '',
+        message: 'an error in place of an answer to SSLRequest; its text came in the clear and is withheld',
+        fields: new Map(),
+      })
+    },
+  },
+
+  SecuringTransport: {
+    TlsEstablished: ({ attempt }, { tls }) => {
+      if (tls.rejection !== null) throw new Fault({ kind: 'unproven', what: tls.rejection })
+      // Without ALPN a server of another protocol could be made to read ours (ALPACA): #PROTOCOL-FLOW-SSL.
+      if (tls.alpnProtocol !== 'postgresql' && (attempt.directTls || tls.alpnProtocol !== null)) {
+        throw new Fault({
+          kind: 'misbehaved',
+          expected: ["ALPN protocol 'postgresql'"],
+          received: tls.alpnProtocol === null ? 'none' : 'another one',
+        })
+      }
+      return to({ name: 'Connected', attempt, tls, tlsRefused: false })
+    },
+  },
+
+  AwaitingPassword: {
+    PasswordFetched: (state, { password }) =>
+      to({
+        ...state,
+        name: 'Connected',
+        attempt: { ...state.attempt, password: password.reveal() === '' ? null : password },
+      }),
+  },
+
   AwaitingAuthentication: {
     NegotiateProtocolVersion: (state, event) => to({ ...state, ...negotiate(state, event), negotiated: true }),
 
-    AuthenticationOk: (state) => to(introduce(state, 'none')),
+    AuthenticationOk: (state) => {
+      admit(state.attempt, 'none')
+      checkUnbound(state.attempt)
+      return to(introduce(state, 'none'))
+    },
 
     AuthenticationCleartextPassword: (state) => {
+      admit(state.attempt, 'password')
+      checkUnbound(state.attempt)
       const password = passwordFor(state.attempt, 'password')
-      if (!state.attempt.allowCleartextPassword) {
+      if (state.tls === null && !state.attempt.allowCleartextPassword) {
         throw new Fault({
           kind: 'policy',
           what: 'the server asked for the password in the clear, on a connection without TLS; it was not sent',
           advice:
-            'let the server use scram-sha-256 (pg_hba.conf), or set allowCleartextPassword if you trust every hop of the path',
+            'use TLS (sslmode=verify-full), let the server use scram-sha-256 (pg_hba.conf), or set allowCleartextPassword if you trust every hop of the path',
         })
       }
       return answer(state, 'password', password.reveal())
     },
 
-    AuthenticationMD5Password: (state, { salt }) =>
-      answer(state, 'md5', answerMd5(state.attempt.user, passwordFor(state.attempt, 'md5'), salt)),
+    AuthenticationMD5Password: (state, { salt }) => {
+      admit(state.attempt, 'md5')
+      checkUnbound(state.attempt)
+      return answer(state, 'md5', answerMd5(state.attempt.user, passwordFor(state.attempt, 'md5'), salt))
+    },
 
-    AuthenticationSASL: ({ attempt, protocolVersion, notices }, { mechanisms }) => {
-      const mechanism = chooseMechanism(mechanisms)
-      const password = passwordFor(attempt, 'scram-sha-256')
-      const start = beginScram(attempt.clientNonce)
+    AuthenticationSASL: ({ attempt, tls, protocolVersion, notices }, { mechanisms }) => {
+      admit(attempt, 'scram-sha-256')
+      const { channelBinding: policy } = attempt
+      const certificate = policy === 'disable' ? null : (tls?.serverCertificate ?? null)
+      const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)
+      const { mechanism, binding } = chooseMechanism(mechanisms, policy, { secured: tls !== null, endPoint })
+      const start = beginScram(attempt.clientNonce, mechanism, binding)
+      const iterations = { min: attempt.scramIterationsMin, max: attempt.scramIterationsMax }
       return {
         state: {
           name: 'AwaitingSaslChallenge',
           start,
-          password,
-          scramIterationsMax: attempt.scramIterationsMax,
+          credentials: credentialsFor(attempt),
+          iterations,
+          tls,
           protocolVersion,
           notices,
         },
@@ -89,36 +174,38 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingSaslChallenge: {
-    AuthenticationSASLContinue: ({ start, password, scramIterationsMax, protocolVersion, notices }, { data }) => {
-      const challenge = readChallenge(start, data, scramIterationsMax)
+    AuthenticationSASLContinue: ({ start, credentials, iterations, tls, protocolVersion, notices }, { data }) => {
+      const challenge = readChallenge(start, data, iterations)
       return {
-        state: { name: 'DerivingSaslKey', challenge, protocolVersion, notices },
+        state: { name: 'DerivingSaslKey', challenge, tls, protocolVersion, notices },
         effects: [
-          {
-            do: 'deriveKey',
-            password: new Secret(normalizePassword(password.reveal())),
-            salt: challenge.salt,
-            iterations: challenge.iterations,
-          },
+          'keys' in credentials
+            ? { do: 'useKeys', keys: credentials.keys }
+            : {
+                do: 'deriveKey',
+                password: new Secret(normalizePassword(credentials.password.reveal())),
+                salt: challenge.salt,
+                iterations: challenge.iterations,
+              },
         ],
       }
     },
   },
 
   DerivingSaslKey: {
-    SaslKeyDerived: ({ challenge, protocolVersion, notices }, { saltedPassword }) => {
-      const { clientFinal, serverSignature } = proveScram(challenge, saltedPassword)
+    SaslKeyDerived: ({ challenge, tls, protocolVersion, notices }, { keys }) => {
+      const { clientFinal, serverSignature } = proveScram(challenge, keys)
       return {
-        state: { name: 'AwaitingSaslOutcome', serverSignature, protocolVersion, notices },
+        state: { name: 'AwaitingSaslOutcome', serverSignature, tls, protocolVersion, notices },
         effects: [send({ type: 'SASLResponse', data: clientFinal })],
       }
     },
   },
 
   AwaitingSaslOutcome: {
-    AuthenticationSASLFinal: ({ serverSignature, protocolVersion, notices }, { data }) => {
+    AuthenticationSASLFinal: ({ serverSignature, tls, protocolVersion, notices }, { data }) => {
       verifyOutcome(serverSignature, data)
-      return to({ name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', protocolVersion, notices })
+      return to({ name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', tls, protocolVersion, notices })
     },
   },
 
@@ -231,12 +318,13 @@ function negotiate(
 
 /** The first state in which the server has let us in. */
 function introduce(
-  { protocolVersion, notices }: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
+  { tls, protocolVersion, notices }: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
   authenticationMethod: AuthenticationMethod,
 ): StateOf<'AwaitingReady'> {
   return {
     name: 'AwaitingReady',
     authenticationMethod,
+    tls,
     protocolVersion,
     notices,
     parameters: [],
@@ -245,8 +333,42 @@ function introduce(
   }
 }
 
+function startTls(attempt: Attempt): Step<StateOf<'SecuringTransport'>, Effect> {
+  return { state: { name: 'SecuringTransport', attempt }, effects: [{ do: 'startTls' }] }
+}
+
+/** require_auth: a server that asks for less than was required is not answered. */
+function admit({ requireAuth }: Attempt, method: AuthenticationMethod): void {
+  if (allows(requireAuth, method)) return
+  const asked = method === 'none' ? 'let us in without authentication' : `asked for ${method}`
+  throw new Fault({
+    kind: 'policy',
+    what: `the server ${asked}, which require_auth does not allow; nothing was proved to it`,
+    advice: "change the server's pg_hba.conf, or require_auth if this method is good enough for you",
+  })
+}
+
+/** CVE-2025-49146: a requirement of channel binding holds whatever method the server chooses. */
+function checkUnbound({ channelBinding }: Attempt): void {
+  if (channelBinding !== 'require') return
+  throw new Fault({
+    kind: 'policy',
+    what: 'channel binding is required, and the server did not choose a method that has it; nothing was proved to it',
+    advice: 'let the server use scram-sha-256 (pg_hba.conf)',
+  })
+}
+
+function credentialsFor(attempt: Attempt): Credentials {
+  if (attempt.scramKeys === null) return { password: passwordFor(attempt, 'scram-sha-256') }
+  const [clientKey, serverKey] = [attempt.scramKeys.clientKey, attempt.scramKeys.serverKey].map((key) =>
+    parseScramKey(key.reveal()),
+  )
+  if (clientKey && serverKey) return { keys: { clientKey, serverKey } }
+  throw new Fault({ kind: 'config', parameter: 'scram_client_key', problem: 'expected base64 of 32 bytes' })
+}
+
 function passwordFor(attempt: Attempt, method: AuthenticationMethod): Secret {
-  if (attempt.password !== null) return attempt.password
+  if (attempt.password !== null && attempt.password !== 'a function') return attempt.password
   throw new Fault({
     kind: 'config',
     parameter: 'password',
@@ -255,12 +377,12 @@ function passwordFor(attempt: Attempt, method: AuthenticationMethod): Secret {
 }
 
 function answer(
-  { protocolVersion, notices }: StateOf<'AwaitingAuthentication'>,
+  { tls, protocolVersion, notices }: StateOf<'AwaitingAuthentication'>,
   authenticationMethod: AuthenticationMethod,
   password: string,
 ): Step<StateOf<'AwaitingVerdict'>, Effect> {
   return {
-    state: { name: 'AwaitingVerdict', authenticationMethod, protocolVersion, notices },
+    state: { name: 'AwaitingVerdict', authenticationMethod, tls, protocolVersion, notices },
     effects: [send({ type: 'PasswordMessage', password })],
   }
 }

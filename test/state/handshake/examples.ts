@@ -5,23 +5,38 @@
 import { beginScram } from '../../../src/auth/scram.ts'
 import { Secret } from '../../../src/auth/secret.ts'
 import type { EventName, EventOf } from '../../../src/state/handshake/events.ts'
-import type { Attempt, StateOf } from '../../../src/state/handshake/states.ts'
+import type { Attempt, StateOf, TlsFacts } from '../../../src/state/handshake/states.ts'
 import type { StateName } from '../../../src/state/handshake/table.ts'
 
 export const ATTEMPT: Attempt = {
   user: 'alice',
   database: 'app',
   password: new Secret('correct horse'),
+  scramKeys: null,
+  encryption: 'preferred',
+  directTls: false,
+  channelBinding: 'prefer',
+  requireAuth: null,
   runtimeParameters: [['client_encoding', 'UTF8']],
   minProtocolVersion: '3.0',
   maxProtocolVersion: '3.2',
   allowCleartextPassword: true,
+  scramIterationsMin: 1,
   scramIterationsMax: 100_000,
   clientNonce: 'fyko+d2lbbFgONRv9qkxdawL',
 }
 
 const SERVER_SIGNATURE = Buffer.alloc(32, 7)
-const greeting = { protocolVersion: '3.2', notices: [] } as const
+/** TLS as it is when all is well, without a certificate to bind to. */
+export const TLS: TlsFacts = {
+  version: 'TLSv1.3',
+  cipher: 'TLS_AES_256_GCM_SHA384',
+  alpnProtocol: 'postgresql',
+  serverCertificate: null,
+  rejection: null,
+}
+
+const greeting = { tls: null, protocolVersion: '3.2', notices: [] } as const
 const introduction = {
   ...greeting,
   authenticationMethod: 'scram-sha-256',
@@ -30,19 +45,22 @@ const introduction = {
   notifications: 0,
 } as const
 
-const start = beginScram(ATTEMPT.clientNonce)
+const start = beginScram(ATTEMPT.clientNonce, 'SCRAM-SHA-256', { flag: 'n' })
 const serverFirst = Buffer.from(`r=${ATTEMPT.clientNonce}3rfcNHYJY1ZVvWVs7j,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`)
 
 export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   Disconnected: { name: 'Disconnected', attempt: ATTEMPT },
   Dialing: { name: 'Dialing', attempt: ATTEMPT },
-  Connected: { name: 'Connected', attempt: ATTEMPT },
+  Connected: { name: 'Connected', attempt: ATTEMPT, tls: null, tlsRefused: false },
+  AwaitingTlsReply: { name: 'AwaitingTlsReply', attempt: ATTEMPT },
+  SecuringTransport: { name: 'SecuringTransport', attempt: ATTEMPT },
+  AwaitingPassword: { name: 'AwaitingPassword', attempt: ATTEMPT, tls: null, tlsRefused: false },
   AwaitingAuthentication: { name: 'AwaitingAuthentication', attempt: ATTEMPT, negotiated: false, ...greeting },
   AwaitingSaslChallenge: {
     name: 'AwaitingSaslChallenge',
     start,
-    password: new Secret('correct horse'),
-    scramIterationsMax: 100_000,
+    credentials: { password: new Secret('correct horse') },
+    iterations: { min: 1, max: 100_000 },
     ...greeting,
   },
   DerivingSaslKey: {
@@ -68,8 +86,18 @@ const report = { fields: [{ code: 'S', value: 'FATAL' } as const, { code: 'C', v
 export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
   Dial: { type: 'Dial' },
   TransportOpened: { type: 'TransportOpened' },
+  RequestTls: { type: 'RequestTls' },
+  StartTls: { type: 'StartTls' },
+  TlsAccepted: { type: 'TlsAccepted' },
+  TlsRefused: { type: 'TlsRefused' },
+  TlsEstablished: { type: 'TlsEstablished', tls: TLS },
+  FetchPassword: { type: 'FetchPassword' },
+  PasswordFetched: { type: 'PasswordFetched', password: new Secret('correct horse') },
   SendStartup: { type: 'SendStartup' },
-  SaslKeyDerived: { type: 'SaslKeyDerived', saltedPassword: Buffer.alloc(32, 1) },
+  SaslKeyDerived: {
+    type: 'SaslKeyDerived',
+    keys: { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) },
+  },
   TransportLost: { type: 'TransportLost', code: 'ECONNRESET', detail: 'read ECONNRESET' },
   AuthenticationOk: { type: 'AuthenticationOk' },
   AuthenticationKerberosV5: { type: 'AuthenticationKerberosV5' },
@@ -78,7 +106,7 @@ export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
   AuthenticationGSS: { type: 'AuthenticationGSS' },
   AuthenticationGSSContinue: { type: 'AuthenticationGSSContinue', data: Buffer.from('gss') },
   AuthenticationSSPI: { type: 'AuthenticationSSPI' },
-  AuthenticationSASL: { type: 'AuthenticationSASL', mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'] },
+  AuthenticationSASL: { type: 'AuthenticationSASL', mechanisms: ['SCRAM-SHA-256'] },
   AuthenticationSASLContinue: { type: 'AuthenticationSASLContinue', data: serverFirst },
   AuthenticationSASLFinal: {
     type: 'AuthenticationSASLFinal',

@@ -97,6 +97,9 @@ describe('the table of the handshake', () => {
     const waiting = stateNames.filter((name) => AWAITED[name] !== null)
     expect(waiting).toEqual([
       'Dialing',
+      'AwaitingTlsReply',
+      'SecuringTransport',
+      'AwaitingPassword',
       'AwaitingAuthentication',
       'AwaitingSaslChallenge',
       'DerivingSaslKey',

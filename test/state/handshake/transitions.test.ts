@@ -1,12 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { parseRequireAuth, type RequireAuth } from '../../../src/auth/require-auth.ts'
 import { Secret } from '../../../src/auth/secret.ts'
 import { LIMITS } from '../../../src/protocol/limits.ts'
 import type { Event, EventOf } from '../../../src/state/handshake/events.ts'
 import { begin, nextMove } from '../../../src/state/handshake/policy.ts'
 import type { Attempt, State, StateOf } from '../../../src/state/handshake/states.ts'
 import { handshake } from '../../../src/state/handshake/transitions.ts'
-import { ATTEMPT, EVENTS, STATES } from './examples.ts'
+import { ATTEMPT, EVENTS, STATES, TLS } from './examples.ts'
 
 const signal = new AbortController().signal
 
@@ -26,7 +28,7 @@ describe('the start', () => {
     const moves = Object.values(STATES).map((state) => [state.name, nextMove(state)?.type])
     expect(moves.filter(([, type]) => type !== undefined)).toEqual([
       ['Disconnected', 'Dial'],
-      ['Connected', 'SendStartup'],
+      ['Connected', 'RequestTls'],
     ])
     expect(begin(ATTEMPT)).toEqual({ name: 'Disconnected', attempt: ATTEMPT })
   })
@@ -97,6 +99,193 @@ describe('NegotiateProtocolVersion', () => {
   })
 })
 
+describe('TLS', () => {
+  const required = { ...ATTEMPT, encryption: 'required' } as const
+
+  it('is asked for with SSLRequest, and begins at S', () => {
+    const asking = handshake.step(STATES.Connected, EVENTS.RequestTls, signal)
+    expect(asking.effects).toEqual([{ do: 'send', message: { type: 'SSLRequest' } }])
+    expect(handshake.step(asking.state, EVENTS.TlsAccepted, signal)).toEqual({
+      state: { name: 'SecuringTransport', attempt: ATTEMPT },
+      effects: [{ do: 'startTls' }],
+    })
+  })
+
+  it('may begin at once', () => {
+    expect(handshake.step(STATES.Connected, EVENTS.StartTls, signal).effects).toEqual([{ do: 'startTls' }])
+  })
+
+  it('that is refused is done without where it was only preferred', () => {
+    const { state } = handshake.receive(STATES.AwaitingTlsReply, EVENTS.TlsRefused, signal)
+    expect(state).toMatchObject({ name: 'Connected', tls: null, tlsRefused: true })
+  })
+
+  it('that is refused where it is required is the end, and nothing has left', () => {
+    expect(failureAfter({ name: 'AwaitingTlsReply', attempt: required }, EVENTS.TlsRefused)).toMatchObject({
+      kind: 'policy',
+      what: expect.stringContaining('does not speak TLS'),
+    })
+  })
+
+  it('that is answered with an error is refused, and the text is withheld', () => {
+    const failure = failureAfter(STATES.AwaitingTlsReply, EVENTS.ErrorResponse)
+    expect(failure).toMatchObject({ kind: 'refused', sqlstate: '', fields: new Map() })
+    expect(JSON.stringify(failure)).not.toContain('57P03')
+  })
+
+  it('with a certificate that cannot be believed is unproven', () => {
+    const event = { type: 'TlsEstablished', tls: { ...TLS, rejection: 'server certificate (expired)' } } as const
+    expect(failureAfter(STATES.SecuringTransport, event)).toEqual({
+      kind: 'unproven',
+      what: 'server certificate (expired)',
+    })
+  })
+
+  it.each([
+    [false, 'postgresql', true],
+    [false, null, true],
+    [false, 'h2', false],
+    [true, 'postgresql', true],
+    [true, null, false],
+    [true, 'h2', false],
+  ])('direct: %s, ALPN %s: %s', (directTls, alpnProtocol, isLawful) => {
+    const state = { name: 'SecuringTransport', attempt: { ...required, directTls } } as const
+    const { state: next } = handshake.receive(state, { type: 'TlsEstablished', tls: { ...TLS, alpnProtocol } }, signal)
+    expect(next.name).toBe(isLawful ? 'Connected' : 'Failed')
+    if (next.name === 'Failed') expect(next.failure).toMatchObject({ kind: 'misbehaved' })
+  })
+
+  it('lets a password leave in the clear', () => {
+    const state = { ...asked({ allowCleartextPassword: false }), tls: TLS }
+    const { effects } = handshake.receive(state, EVENTS.AuthenticationCleartextPassword, signal)
+    expect(effects).toMatchObject([{ do: 'send', message: { type: 'PasswordMessage' } }])
+  })
+
+  it('stays known until the session is ready', () => {
+    const inTls = { ...STATES.Connected, tls: TLS }
+    const events = [EVENTS.AuthenticationMD5Password, EVENTS.AuthenticationOk, EVENTS.ReadyForQuery]
+    const startup: State = handshake.step(inTls, EVENTS.SendStartup, signal).state
+    const ready = events.reduce<State>((state, event) => handshake.receive(state, event, signal).state, startup)
+    expect(ready).toMatchObject({ name: 'Ready', tls: TLS })
+  })
+})
+
+describe('a password that is a function', () => {
+  const attempt = { ...ATTEMPT, password: 'a function' } as const
+
+  it('is begun before anybody is dialed, and waited for on the open transport', () => {
+    const { state, effects } = handshake.step({ name: 'Disconnected', attempt }, EVENTS.Dial, signal)
+    expect(state.attempt).toBe(attempt)
+    expect(effects).toEqual([{ do: 'beginPassword' }, { do: 'dial' }])
+    const waiting = handshake.step({ ...STATES.Connected, attempt, tls: TLS }, EVENTS.FetchPassword, signal)
+    expect(waiting.effects).toEqual([{ do: 'awaitPassword' }])
+    const fetched = handshake.step(waiting.state, EVENTS.PasswordFetched, signal).state
+    expect(fetched).toMatchObject({ name: 'Connected', tls: TLS })
+    expect(fetched.attempt.password).toBe(EVENTS.PasswordFetched.password)
+  })
+
+  it('that gives an empty string has given none', () => {
+    const event = { type: 'PasswordFetched', password: new Secret('') } as const
+    expect(handshake.step({ ...STATES.AwaitingPassword, attempt }, event, signal).state.attempt.password).toBeNull()
+  })
+
+  it('that was not asked, since nothing could need it, is no password', () => {
+    expect(failureAfter(asked({ password: 'a function' }), EVENTS.AuthenticationMD5Password)).toMatchObject({
+      kind: 'config',
+      parameter: 'password',
+    })
+  })
+})
+
+describe('require_auth', () => {
+  const methods = {
+    none: EVENTS.AuthenticationOk,
+    password: EVENTS.AuthenticationCleartextPassword,
+    md5: EVENTS.AuthenticationMD5Password,
+    'scram-sha-256': EVENTS.AuthenticationSASL,
+  } as const
+  const names = Object.keys(methods) as (keyof typeof methods)[]
+  const pairs = names.flatMap((allowed) => names.map((chosen) => [allowed, chosen] as const))
+
+  it.each(pairs)('%s, and the server chooses %s', (allowed, chosen) => {
+    const requireAuth = parseRequireAuth(allowed) as RequireAuth
+    const { state, effects } = handshake.receive(asked({ requireAuth }), methods[chosen], signal)
+    if (allowed === chosen) expect(state.name).not.toBe('Failed')
+    else {
+      expect(state).toMatchObject({ name: 'Failed', failure: { kind: 'policy' } })
+      expect(effects).toEqual([])
+    }
+  })
+})
+
+describe('channel binding', () => {
+  const certificate = readFileSync(new URL('../../auth/certificates/rsa-sha256.der', import.meta.url))
+  const inTls = (channelBinding: Attempt['channelBinding'], serverCertificate: Uint8Array | null = certificate) => ({
+    ...asked({ channelBinding }),
+    tls: { ...TLS, serverCertificate },
+  })
+  const offer = (...mechanisms: string[]) => ({ type: 'AuthenticationSASL', mechanisms }) as const
+  const firstMessage = (state: State, event: Event) => {
+    const [effect] = handshake.receive(state, event, signal).effects
+    if (effect?.do !== 'send' || effect.message.type !== 'SASLInitialResponse') throw new Error('nothing was sent')
+    return [
+      effect.message.mechanism,
+      Buffer.from(effect.message.data ?? [])
+        .toString()
+        .split('n=')[0],
+    ]
+  }
+  const both = offer('SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS')
+
+  it('is used where the server offers it, and its absence is told where it does not', () => {
+    expect(firstMessage(inTls('prefer'), both)).toEqual(['SCRAM-SHA-256-PLUS', 'p=tls-server-end-point,,'])
+    expect(firstMessage(inTls('require'), both)).toEqual(['SCRAM-SHA-256-PLUS', 'p=tls-server-end-point,,'])
+    expect(firstMessage(inTls('prefer'), offer('SCRAM-SHA-256'))).toEqual(['SCRAM-SHA-256', 'y,,'])
+    expect(firstMessage(inTls('disable'), both)).toEqual(['SCRAM-SHA-256', 'n,,'])
+    expect(firstMessage(asked(), offer('SCRAM-SHA-256'))).toEqual(['SCRAM-SHA-256', 'n,,'])
+  })
+
+  it.each(['AuthenticationOk', 'AuthenticationCleartextPassword', 'AuthenticationMD5Password'] as const)(
+    'that is required is not given up for %s',
+    (type) => {
+      expect(failureAfter(inTls('require'), EVENTS[type])).toMatchObject({ kind: 'policy' })
+    },
+  )
+
+  it('that is required is not given up for plain SCRAM', () => {
+    expect(failureAfter(inTls('require'), offer('SCRAM-SHA-256'))).toMatchObject({ kind: 'policy' })
+  })
+
+  it('that is required is the end before a StartupMessage leaves in plaintext', () => {
+    const state = { ...STATES.Connected, attempt: { ...ATTEMPT, channelBinding: 'require' } } as const
+    expect(failureAfter(state, EVENTS.SendStartup)).toMatchObject({ kind: 'policy' })
+  })
+})
+
+describe('SCRAM keys', () => {
+  const key = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
+
+  it('are used in place of a password, and nothing is derived', () => {
+    const start = asked({ password: null, scramKeys: { clientKey: key(1), serverKey: key(2) } })
+    const { state } = handshake.receive(start, EVENTS.AuthenticationSASL, signal)
+    const { effects } = handshake.receive(state, EVENTS.AuthenticationSASLContinue, signal)
+    expect(effects).toEqual([
+      { do: 'useKeys', keys: { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) } },
+    ])
+  })
+
+  it('that are no keys are a config failure', () => {
+    for (const [clientKey, serverKey] of [
+      [key(1), new Secret('x')],
+      [new Secret('x'), key(1)],
+    ] as const) {
+      expect(failureAfter(asked({ scramKeys: { clientKey, serverKey } }), EVENTS.AuthenticationSASL)).toMatchObject({
+        kind: 'config',
+      })
+    }
+  })
+})
+
 describe('authentication', () => {
   it.each(['AuthenticationCleartextPassword', 'AuthenticationMD5Password', 'AuthenticationSASL'] as const)(
     '%s without a password ends at once and sends nothing',
@@ -136,7 +325,7 @@ describe('authentication', () => {
 
   it('asks for the key with the normalized password, and keeps no password', () => {
     // U+00AA is 'a' after SASLprep (RFC 4013 section 3).
-    const before = { ...STATES.AwaitingSaslChallenge, password: new Secret('\u00aa') }
+    const before = { ...STATES.AwaitingSaslChallenge, credentials: { password: new Secret('\u00aa') } }
     const { state, effects } = handshake.receive(before, EVENTS.AuthenticationSASLContinue, signal)
     expect(effects).toMatchObject([{ do: 'deriveKey', iterations: 4096 }])
     const [effect] = effects
@@ -145,7 +334,7 @@ describe('authentication', () => {
   })
 
   it('caps the iterations before it asks for the key', () => {
-    const before = { ...STATES.AwaitingSaslChallenge, scramIterationsMax: 4_095 }
+    const before = { ...STATES.AwaitingSaslChallenge, iterations: { min: 1, max: 4_095 } }
     expect(failureAfter(before, EVENTS.AuthenticationSASLContinue)).toMatchObject({ kind: 'limit', received: 4_096 })
   })
 

@@ -1,0 +1,111 @@
+/**
+ * Everything that concerns TLS, from parameters that depend on each other and on files in the user's home. What is
+ * refused and what is a default is libpq's (fe-connect.c, pqConnectOptions2; fe-secure-openssl.c, initialize_SSL).
+ * Files are named and not read.
+ *
+ * Manual: #LIBPQ-SSL.
+ */
+import type { Endpoint } from '../net/dial.ts'
+import { type Given, TLS_VERSIONS } from './parameters.ts'
+import type { NodeTlsOptions, TlsSettings } from './settings.ts'
+import type { Surroundings } from './surroundings.ts'
+import { unusable } from './unusable.ts'
+
+/** Settle the parameters of TLS. Throws Fault of kind 'config'. */
+export function chooseTls(given: Given, endpoint: Endpoint, surroundings: Surroundings): TlsSettings {
+  const asked = { ...chooseMode(given), ...chooseVersions(given) }
+  // libpq refuses what makes no sense on a Unix-domain socket too, and ignores the rest there.
+  const mode = endpoint.transport === 'unix' ? 'disable' : asked.mode
+  const nodeOptions = given.tls ?? null
+  return {
+    ...asked,
+    mode,
+    negotiation: mode === 'disable' ? 'postgres' : asked.negotiation,
+    ...chooseTrust(given, mode, nodeOptions, surroundings),
+    ...chooseCertificate(given, mode, nodeOptions, surroundings),
+    keyPassword: given.sslpassword ?? null,
+    sendServerName: given.sslsni ?? true,
+    nodeOptions,
+  }
+}
+
+function chooseMode(given: Given): Pick<TlsSettings, 'mode' | 'negotiation'> {
+  const system = given.sslrootcert === 'system'
+  const mode = given.sslmode ?? (system ? 'verify-full' : 'prefer')
+  const negotiation = given.sslnegotiation ?? 'postgres'
+  // A server before 17 closes such a connection, and a mode that may fall back would fall back to plaintext.
+  if (negotiation === 'direct' && ['disable', 'allow', 'prefer'].includes(mode)) {
+    throw unusable('sslnegotiation', `is direct, which sslmode ${mode} is too weak for; use require or above`)
+  }
+  // Anybody can have a certificate from some public authority: without the name it proves nothing.
+  if (system && mode !== 'verify-full') {
+    throw unusable('sslrootcert', `is system, which sslmode ${mode} is too weak for; use verify-full`)
+  }
+  return { mode, negotiation }
+}
+
+function chooseVersions(given: Given): Pick<TlsSettings, 'minVersion' | 'maxVersion'> {
+  const minVersion = given.ssl_min_protocol_version ?? 'TLSv1.2'
+  const maxVersion = given.ssl_max_protocol_version ?? null
+  if (maxVersion !== null && TLS_VERSIONS.indexOf(minVersion) > TLS_VERSIONS.indexOf(maxVersion)) {
+    const isDefault = given.ssl_min_protocol_version === undefined ? ', its default,' : ','
+    throw unusable('ssl_min_protocol_version', `is ${minVersion}${isDefault} above ssl_max_protocol_version; lower it`)
+  }
+  return { minVersion, maxVersion }
+}
+
+function chooseTrust(
+  given: Given,
+  mode: TlsSettings['mode'],
+  nodeOptions: NodeTlsOptions | null,
+  surroundings: Surroundings,
+): Pick<TlsSettings, 'rootCertificate' | 'revocationList'> {
+  const rootCertificate = given.sslrootcert ?? findDefault('root.crt', mode, surroundings)
+  // libpq looks for revoked certificates only where it looks for trusted ones in a file.
+  const hasFile = rootCertificate !== null && rootCertificate !== 'system'
+  const revocationList = given.sslcrl ?? (hasFile ? findDefault('root.crl', mode, surroundings) : null)
+  const verifies = mode === 'verify-ca' || mode === 'verify-full'
+  if (verifies && rootCertificate === null && !holds(nodeOptions, 'ca', 'secureContext')) {
+    throw unusable(
+      'sslrootcert',
+      `is not given, and there is no root.crt in the home directory, but sslmode ${mode} has to verify the server; ` +
+        "give a file, or 'system' with verify-full",
+    )
+  }
+  return { rootCertificate, revocationList }
+}
+
+function chooseCertificate(
+  given: Given,
+  mode: TlsSettings['mode'],
+  nodeOptions: NodeTlsOptions | null,
+  surroundings: Surroundings,
+): Pick<TlsSettings, 'certificateMode' | 'certificate' | 'key'> {
+  const certificateMode = given.sslcertmode ?? 'allow'
+  if (certificateMode === 'disable') return { certificateMode, certificate: null, key: null }
+  const fallback = (file: string) =>
+    holds(nodeOptions, 'cert', 'pfx', 'secureContext') ? null : findDefault(file, mode, surroundings)
+  const certificate = given.sslcert ?? fallback('postgresql.crt')
+  // A key is of no use without a certificate, so libpq does not look for one either.
+  const key = given.sslkey ?? (certificate === null ? null : fallback('postgresql.key'))
+  if (mode !== 'disable' && certificate !== null && key === null && !holds(nodeOptions, 'key', 'secureContext')) {
+    throw unusable(
+      'sslkey',
+      'is not given, and there is no postgresql.key in the home directory, but there is a certificate that needs it; ' +
+        'give its file, or sslcertmode disable',
+    )
+  }
+  return { certificateMode, certificate, key }
+}
+
+function holds(nodeOptions: NodeTlsOptions | null, ...options: readonly string[]): boolean {
+  return options.some((option) => nodeOptions !== null && option in nodeOptions)
+}
+
+/** One of the user's own files, if it exists and there may be TLS at all. */
+function findDefault(file: string, mode: TlsSettings['mode'], surroundings: Surroundings): string | null {
+  const home = mode === 'disable' ? null : surroundings.homeDirectory()
+  if (home === null) return null
+  const path = `${home}/${surroundings.platform === 'win32' ? 'postgresql' : '.postgresql'}/${file}`
+  return surroundings.exists(path) ? path : null
+}

@@ -1,0 +1,48 @@
+/**
+ * The password of a connect. If it is a function, it is asked once, while the connection is being opened, and only if a
+ * password can be needed at all; what it gives is waited for before the server is spoken to.
+ */
+import { Secret } from './auth/secret.ts'
+import type { Settings } from './config/settings.ts'
+import { until } from './net/until.ts'
+import { Fault } from './protocol/failure.ts'
+
+export interface PasswordRequest {
+  /** For the attempt: the password, or that it has to be asked for. */
+  readonly known: Secret | 'a function' | null
+  /** Ask, if nobody has asked yet. Its failure is met by whoever waits. */
+  begin(signal: AbortSignal): void
+  /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
+  wait(signal: AbortSignal): Promise<Secret>
+}
+
+export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRequest {
+  let asked: Promise<unknown> | undefined
+  return {
+    known: typeof password === 'function' ? 'a function' : password,
+
+    begin(signal) {
+      if (typeof password !== 'function' || asked !== undefined) return
+      // A function that throws at once fails like one that rejects.
+      asked = (async () => password(signal))()
+      asked.catch(() => {})
+    },
+
+    async wait(signal) {
+      const given = await until<unknown>(signal, (resolve, reject) => {
+        asked?.then(resolve, (cause: unknown) => reject(unusable('the function that was given for it failed', cause)))
+        return () => {}
+      })
+      if (typeof given !== 'string')
+        throw unusable(`the function that was given for it gave ${typeof given}, not a string`)
+      if (given.includes('\0') || !given.isWellFormed()) {
+        throw unusable('the function that was given for it gave a string with NUL or half of a surrogate pair')
+      }
+      return new Secret(given)
+    },
+  }
+}
+
+function unusable(problem: string, cause?: unknown): Fault {
+  return new Fault({ kind: 'config', parameter: 'password', problem }, cause === undefined ? {} : { cause })
+}

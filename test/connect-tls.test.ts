@@ -1,0 +1,278 @@
+/** TLS, fallbacks and the password's function in the driver, against a scripted server in which TLS is a phase. */
+import { getEventListeners } from 'node:events'
+import { inspect } from 'node:util'
+import { describe, expect, it, vi } from 'vitest'
+import type { ConnectTarget } from '../src/config/target.ts'
+import { TransportError } from '../src/net/transport.ts'
+import { HandshakeError } from '../src/state/errors.ts'
+import { TLS } from './state/handshake/examples.ts'
+import { lawful, type Profile, ScriptedServer } from './support/scripted-server.ts'
+import { settle } from './support/virtual-clock.ts'
+import { worldOf } from './support/world.ts'
+
+const TARGET = 'postgres://alice:secret@db.example/app'
+const OBJECT = { host: 'db.example', user: 'alice', dbname: 'app', sslmode: 'disable' } as const
+
+async function failureOf(connecting: Promise<unknown>): Promise<HandshakeError> {
+  const error = await connecting.then(
+    () => new Error('the connect succeeded'),
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof HandshakeError)) throw error
+  return error
+}
+
+/** A world in which each attempt meets the next server of the list. */
+function worldOfServers(...servers: ScriptedServer[]) {
+  let dialed = 0
+  const world = worldOf(servers[0] as ScriptedServer, {
+    dial: (endpoint, signal) => (servers[dialed++] as ScriptedServer).dial(endpoint, signal),
+  })
+  return { ...world, dialed: () => dialed }
+}
+
+const inTls = (profile: Profile = {}) => lawful({ tlsReply: 'S', ...profile }).onTls(async () => TLS)
+
+describe('sslmode', () => {
+  it.each(['prefer', 'require'])('%s uses TLS where the server speaks it', async (sslmode) => {
+    const server = inTls()
+    const session = await worldOf(server).connect({}, `${TARGET}?sslmode=${sslmode}`)
+    expect(session.tls).toEqual({ version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', alpnProtocol: 'postgresql' })
+    expect(server.names.slice(0, 2)).toEqual(['SSLRequest', 'StartupMessage'])
+    expect(session.timeline.map(({ state }) => state).slice(0, 7)).toEqual([
+      'Disconnected',
+      'Dialing',
+      'Connected',
+      'AwaitingTlsReply',
+      'SecuringTransport',
+      'Connected',
+      'AwaitingAuthentication',
+    ])
+    await session.close()
+  })
+
+  it('prefer goes on in plaintext, on the same connection, where the server does not', async () => {
+    const server = lawful({ tlsReply: 'N' })
+    const session = await worldOf(server).connect({}, TARGET)
+    expect(session.tls).toBeNull()
+    expect(server.dialed).toBe(1)
+    expect(server.names.slice(0, 2)).toEqual(['SSLRequest', 'StartupMessage'])
+  })
+
+  it('require ends at N, and no StartupMessage has left', async () => {
+    const server = lawful({ tlsReply: 'N' })
+    const error = await failureOf(worldOf(server).connect({}, `${TARGET}?sslmode=require`))
+    expect(error).toMatchObject({ phase: 'AwaitingTlsReply', failure: { kind: 'policy' } })
+    expect(server.names).toEqual(['SSLRequest'])
+    expect(server.destroyed).toBe(true)
+  })
+
+  it('with direct negotiation sends no SSLRequest', async () => {
+    const server = inTls()
+    const session = await worldOf(server).connect({}, `${TARGET}?sslmode=require&sslnegotiation=direct`)
+    expect(server.names[0]).toBe('StartupMessage')
+    await session.close()
+  })
+
+  it('disable, and a Unix-domain socket whatever sslmode says, send no SSLRequest', async () => {
+    for (const target of [`${TARGET}?sslmode=disable`, 'postgres://alice:secret@%2Ftmp/app?sslmode=require']) {
+      const server = lawful()
+      await worldOf(server).connect({}, target)
+      expect(server.names[0]).toBe('StartupMessage')
+    }
+  })
+
+  it.each([
+    ['plaintext behind S', 'SZ\0\0\0\x05I', { kind: 'misbehaved' }],
+    ['another byte', 'H', { kind: 'misbehaved', received: '0x48' }],
+  ])('%s in answer to SSLRequest is the end, with no second attempt', async (_name, tlsReply, failure) => {
+    const server = inTls({ tlsReply })
+    const world = worldOfServers(server)
+    await expect(failureOf(world.connect({}, TARGET))).resolves.toMatchObject({ phase: 'AwaitingTlsReply', failure })
+    expect(world.dialed()).toBe(1)
+    expect(server.names).toEqual(['SSLRequest'])
+  })
+
+  it('an error in answer to SSLRequest shows none of its text', async () => {
+    const tlsReply = 'E\0\0\0\x20SFATAL\0Mlook at http://evil.example\0\0'
+    const error = await failureOf(worldOf(inTls({ tlsReply })).connect({}, `${TARGET}?sslmode=require`))
+    expect(error).toMatchObject({ phase: 'AwaitingTlsReply', failure: { kind: 'refused' } })
+    expect(`${inspect(error, { depth: 10 })} ${error.stack}`).not.toContain('evil')
+  })
+
+  it('an end of the connection in answer to SSLRequest is named', async () => {
+    const server = inTls({ tlsReply: '' })
+    const connecting = failureOf(worldOf(server).connect({}, `${TARGET}?sslmode=require`))
+    await settle()
+    server.end()
+    await expect(connecting).resolves.toMatchObject({
+      phase: 'AwaitingTlsReply',
+      failure: { kind: 'lost', code: 'FIN' },
+    })
+  })
+})
+
+describe('a second attempt', () => {
+  const broken = () =>
+    lawful({ tlsReply: 'S' }).onTls(() => Promise.reject(new TransportError('EPROTO', 'wrong version number')))
+
+  it('under prefer follows TLS that fails, on a new connection, in plaintext', async () => {
+    const [first, second] = [broken(), lawful()]
+    const world = worldOfServers(first, second)
+    const caller = new AbortController()
+    const session = await world.connect({ signal: caller.signal }, TARGET)
+    expect(session.tls).toBeNull()
+    expect([first.destroyed, second.destroyed]).toEqual([true, false])
+    expect(first.names).toEqual(['SSLRequest'])
+    expect(second.names[0]).toBe('StartupMessage')
+    expect(session.timeline.filter(({ state }) => state === 'Disconnected')).toHaveLength(2)
+    expect(world.clock.timersMax).toBe(1)
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+  })
+
+  it('under require does not follow, and the error has its cause', async () => {
+    const world = worldOfServers(broken())
+    const error = await failureOf(world.connect({}, `${TARGET}?sslmode=require`))
+    expect(error).toMatchObject({ phase: 'SecuringTransport', failure: { kind: 'lost', code: 'EPROTO' } })
+    expect(error.cause).toMatchObject({ name: 'TransportError' })
+    expect(error.attempts).toEqual([{ phase: 'SecuringTransport', failure: error.failure }])
+  })
+
+  it('under allow follows a refusal in plaintext, in TLS, with a nonce of its own', async () => {
+    const refusing = new ScriptedServer((self, { type }) => {
+      if (type === 'StartupMessage') self.send({ type: 'ErrorResponse', fields: [{ code: 'C', value: '28000' }] })
+    })
+    const nonces: number[] = []
+    let dialed = 0
+    const servers = [refusing, inTls()]
+    const world = worldOf(refusing, {
+      dial: (endpoint, signal) => (servers[dialed++] as ScriptedServer).dial(endpoint, signal),
+      randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, nonces.push(0)),
+    })
+    const session = await world.connect({}, `${TARGET}?sslmode=allow`)
+    expect(session.tls).not.toBeNull()
+    expect(refusing.names).toEqual(['StartupMessage'])
+    expect(refusing.destroyed).toBe(true)
+    expect(nonces).toHaveLength(2)
+  })
+
+  it('that fails too leaves both in the error, the last one in front', async () => {
+    const wrong = () => inTls({ password: 'another' })
+    const error = await failureOf(worldOfServers(wrong(), lawful({ password: 'another' })).connect({}, TARGET))
+    expect(error).toMatchObject({ phase: 'AwaitingSaslOutcome', failure: { kind: 'refused', sqlstate: '28P01' } })
+    expect(error.attempts).toMatchObject([
+      { phase: 'AwaitingSaslOutcome', failure: { sqlstate: '28P01' } },
+      { phase: 'AwaitingSaslOutcome', failure: { sqlstate: '28P01' } },
+    ])
+  })
+
+  it('has what is left of the one deadline, and no more', async () => {
+    const [first, second] = [broken(), lawful({ silentAt: 'AuthenticationSASL' })]
+    let fail: () => void = () => {}
+    first.onTls(
+      () =>
+        new Promise((_resolve, reject) => {
+          fail = () => reject(new TransportError('EPROTO', 'late'))
+        }),
+    )
+    const world = worldOfServers(first, second)
+    const connecting = failureOf(world.connect({ timeoutMs: 1_000 }, TARGET))
+    await settle()
+    world.clock.advance(900)
+    fail()
+    await settle()
+    expect(world.dialed()).toBe(2)
+    world.clock.advance(100)
+    await expect(connecting).resolves.toMatchObject({ name: 'TimeoutError', phase: 'AwaitingAuthentication' })
+    expect(second.destroyed).toBe(true)
+    expect(world.clock.timersMax).toBe(1)
+  })
+})
+
+describe('a password that is a function', () => {
+  const connectWith = (
+    server: ScriptedServer,
+    password: ConnectTarget['password'],
+    more: Partial<ConnectTarget> = {},
+  ) => worldOf(server).connect({}, { ...OBJECT, password, ...more } as ConnectTarget)
+
+  it('is asked once, with the signal, and what it gives is used', async () => {
+    const password = vi.fn(async (signal: AbortSignal) => (signal.aborted ? 'never' : 'secret'))
+    const session = await connectWith(lawful(), password)
+    expect(session.authenticationMethod).toBe('scram-sha-256')
+    expect(password).toHaveBeenCalledOnce()
+    expect(session.timeline.map(({ state }) => state)).toContain('AwaitingPassword')
+  })
+
+  it('may answer at once, and is asked once for two attempts', async () => {
+    const password = vi.fn(() => 'another')
+    const servers = [inTls(), lawful()]
+    const world = worldOfServers(...servers)
+    const error = await failureOf(world.connect({}, { ...OBJECT, sslmode: 'prefer', password }))
+    expect(error.attempts).toHaveLength(2)
+    expect(password).toHaveBeenCalledOnce()
+  })
+
+  it('is not asked if require_auth leaves nothing that takes one', async () => {
+    const password = vi.fn(() => 'secret')
+    await connectWith(lawful({ method: 'trust' }), password, { requireAuth: 'none' })
+    expect(password).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('the vault is closed')), /failed/],
+    [
+      'throws',
+      () => {
+        throw new Error('the vault is closed')
+      },
+      /failed/,
+    ],
+    ['gives no string', () => 5 as never, /gave number, not a string/],
+    ['gives a string with NUL', () => 'a\0b', /NUL/],
+    ['gives half of a surrogate pair', () => '\ud800', /surrogate/],
+    ['gives an empty string', () => '', /none was given/],
+  ])('that %s is a config failure', async (_what, password, problem) => {
+    const server = lawful()
+    const error = await failureOf(connectWith(server, password))
+    expect(error.failure).toMatchObject({
+      kind: 'config',
+      parameter: 'password',
+      problem: expect.stringMatching(problem),
+    })
+    expect(server.destroyed).toBe(true)
+    if (problem.source === 'failed') expect(error.cause).toMatchObject({ message: 'the vault is closed' })
+  })
+
+  it('whose failure nobody waits for any more is no unhandled rejection', async () => {
+    const server = lawful()
+    const caller = new AbortController()
+    let fail: (reason: Error) => void = () => {}
+    const password = () =>
+      new Promise<string>((_resolve, reject) => {
+        fail = reject
+      })
+    const connecting = failureOf(worldOf(server).connect({ signal: caller.signal }, { ...OBJECT, password }))
+    await settle()
+    caller.abort()
+    await expect(connecting).resolves.toMatchObject({ name: 'AbortError', phase: 'AwaitingPassword' })
+    fail(new Error('too late'))
+    await settle()
+  })
+})
+
+describe('SCRAM keys', () => {
+  it('are derived anew for whoever switches the cache off', async () => {
+    const calls: string[] = []
+    const cached = worldOf(lawful(), { deriveKeys: () => Promise.reject(new Error('asked the cache')) })
+    await expect(cached.connect({}, `${TARGET}?sslmode=disable`)).rejects.toThrow('asked the cache')
+    const anew = worldOf(lawful(), {
+      deriveKeysAnew: async () => {
+        calls.push('anew')
+        throw new Error('asked anew')
+      },
+    })
+    await expect(anew.connect({}, `${TARGET}?sslmode=disable&scram_key_cache=false`)).rejects.toThrow('asked anew')
+    expect(calls).toEqual(['anew'])
+  })
+})

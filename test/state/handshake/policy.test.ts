@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+import { parseRequireAuth, type RequireAuth } from '../../../src/auth/require-auth.ts'
+import { Secret } from '../../../src/auth/secret.ts'
+import type { Failure } from '../../../src/protocol/failure.ts'
+import { asksForPassword, encryptionAttempts, mayTryOther, nextMove } from '../../../src/state/handshake/policy.ts'
+import { type StateName, TABLE } from '../../../src/state/handshake/table.ts'
+import { ATTEMPT, STATES, TLS } from './examples.ts'
+
+const refused: Failure = { kind: 'refused', severity: 'FATAL', sqlstate: '28000', message: 'no', fields: new Map() }
+const lost: Failure = { kind: 'lost', code: 'ECONNRESET', detail: '' }
+const unproven: Failure = { kind: 'unproven', what: 'server certificate' }
+const stateNames = Object.keys(TABLE) as StateName[]
+
+describe('the next move on an open transport', () => {
+  const moveOf = (changes: Partial<typeof ATTEMPT>, more: object = {}) =>
+    nextMove({ ...STATES.Connected, ...more, attempt: { ...ATTEMPT, ...changes } })?.type
+
+  it.each([
+    ['SendStartup', { encryption: 'off' }, {}],
+    ['RequestTls', { encryption: 'preferred' }, {}],
+    ['RequestTls', { encryption: 'required' }, {}],
+    ['StartTls', { encryption: 'required', directTls: true }, {}],
+    ['SendStartup', { encryption: 'required' }, { tls: TLS }],
+    ['SendStartup', { encryption: 'preferred' }, { tlsRefused: true }],
+    ['FetchPassword', { encryption: 'off', password: 'a function' }, {}],
+    ['RequestTls', { encryption: 'required', password: 'a function' }, {}],
+  ] as const)('is %s with %j and %j', (type, changes, more) => {
+    expect(moveOf(changes, more)).toBe(type)
+  })
+})
+
+describe('the function for the password', () => {
+  const asks = (requireAuth: string | null, withKeys = false) =>
+    asksForPassword({
+      ...ATTEMPT,
+      password: 'a function',
+      requireAuth: requireAuth === null ? null : (parseRequireAuth(requireAuth) as RequireAuth),
+      scramKeys: withKeys ? { clientKey: new Secret('c'), serverKey: new Secret('s') } : null,
+    })
+
+  it('is asked if any method that is allowed takes a password', () => {
+    expect([asks(null), asks('scram-sha-256'), asks('md5,none'), asks('password'), asks('!none')]).toEqual(
+      Array(5).fill(true),
+    )
+    expect(asks('scram-sha-256,md5', true)).toBe(true)
+  })
+
+  it('is not asked if none does', () => {
+    expect([asks('none'), asks('gss,sspi'), asks('scram-sha-256', true)]).toEqual([false, false, false])
+  })
+
+  it('is not there if there is a password', () => {
+    expect(asksForPassword(ATTEMPT)).toBe(false)
+    expect(asksForPassword({ ...ATTEMPT, password: null })).toBe(false)
+  })
+})
+
+describe('sslmode', () => {
+  it('means one attempt or two', () => {
+    expect(encryptionAttempts('disable')).toEqual(['off'])
+    expect(encryptionAttempts('allow')).toEqual(['off', 'required'])
+    expect(encryptionAttempts('prefer')).toEqual(['preferred', 'off'])
+    for (const mode of ['require', 'verify-ca', 'verify-full'] as const) {
+      expect(encryptionAttempts(mode)).toEqual(['required'])
+    }
+  })
+
+  it('require never falls back', () => {
+    for (const phase of stateNames) {
+      for (const failure of [refused, lost, unproven]) expect(mayTryOther('required', true, phase, failure)).toBe(false)
+    }
+  })
+
+  const fallsBack = (encryption: 'off' | 'preferred', secured: boolean, failure: Failure) =>
+    stateNames.filter((phase) => mayTryOther(encryption, secured, phase, failure))
+
+  it('prefer falls back to plaintext if TLS fails, or if the server refuses inside it before it lets us in', () => {
+    expect(fallsBack('preferred', true, refused)).toEqual([
+      'AwaitingTlsReply',
+      'AwaitingAuthentication',
+      'AwaitingSaslChallenge',
+      'AwaitingSaslOutcome',
+      'AwaitingVerdict',
+    ])
+    expect(fallsBack('preferred', true, lost)).toEqual(['SecuringTransport'])
+    expect(fallsBack('preferred', true, unproven)).toEqual(['SecuringTransport'])
+  })
+
+  it('prefer does not try plaintext again where it was plaintext already', () => {
+    expect(fallsBack('preferred', false, refused)).toEqual(['AwaitingTlsReply'])
+  })
+
+  it('allow goes on to TLS if the server refuses plaintext before it lets us in', () => {
+    expect(fallsBack('off', false, refused).filter((phase) => phase !== 'AwaitingTlsReply')).toEqual([
+      'AwaitingAuthentication',
+      'AwaitingSaslChallenge',
+      'AwaitingSaslOutcome',
+      'AwaitingVerdict',
+    ])
+  })
+
+  it.each([
+    { kind: 'deadline', timeoutMs: 1 },
+    { kind: 'aborted' },
+    { kind: 'misbehaved', expected: [], received: '' },
+    { kind: 'policy', what: '', advice: '' },
+    { kind: 'limit', what: '', limit: 1, received: 2 },
+  ] as const)('makes no second attempt after $kind', (failure) => {
+    expect(fallsBack('preferred', true, failure)).toEqual([])
+    expect(fallsBack('off', false, failure)).toEqual([])
+  })
+})
