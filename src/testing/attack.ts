@@ -16,8 +16,10 @@ export interface Attack {
   readonly transport: 'tcp' | 'unix'
   readonly script: Script
   readonly verdict: Verdict
-  /** The client's messages until then, exactly. Nothing behind them, and nothing else, may have left. */
+  /** The client's messages until then, exactly, over all connections that it made. Nothing else may have left. */
   readonly sent: readonly string[]
+  /** A text of the server that must not be shown to the user, if there is one. */
+  readonly withheld: string | null
 }
 
 /** Why a client must answer as the verdict says. */

@@ -10,6 +10,15 @@ import { ORDERED } from './attacks/order.ts'
 import { SCRAM } from './attacks/scram.ts'
 import { STARTUP } from './attacks/startup.ts'
 import { TIME } from './attacks/time.ts'
+import { TLS } from './attacks/tls.ts'
 
 /** Every attack, by theme. Ids are unique and stay what they are. */
-export const ATTACKS: readonly Attack[] = [...FRAMING, ...ORDERED, ...AUTHENTICATION, ...SCRAM, ...STARTUP, ...TIME]
+export const ATTACKS: readonly Attack[] = [
+  ...FRAMING,
+  ...ORDERED,
+  ...AUTHENTICATION,
+  ...SCRAM,
+  ...STARTUP,
+  ...TIME,
+  ...TLS,
+]

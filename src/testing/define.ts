@@ -8,6 +8,7 @@ interface Details {
   readonly target?: Readonly<Record<string, string>>
   readonly transport?: 'tcp' | 'unix'
   readonly sent?: readonly string[]
+  readonly withheld?: string
 }
 
 /** An attack that a client must answer at once, by what the server did. */
@@ -17,9 +18,19 @@ export function attack(
   requirement: Requirement,
   script: Script,
   [kind, phase]: readonly [kind: FailureKind, phase: string],
-  { target = {}, transport = 'tcp', sent = sentUntil(phase) }: Details = {},
+  { target = {}, transport = 'tcp', sent = sentUntil(phase), withheld }: Details = {},
 ): Attack {
-  return { id, title, requirement, target, transport, script, verdict: { kind, phase, when: 'at once' }, sent }
+  return {
+    id,
+    title,
+    requirement,
+    target,
+    transport,
+    script,
+    verdict: { kind, phase, when: 'at once' },
+    sent,
+    withheld: withheld ?? null,
+  }
 }
 
 /** An attack that nothing but the deadline can end. */

@@ -9,8 +9,10 @@ export {
   type Verdict,
 } from './attack.ts'
 export { ATTACKS } from './attacks.ts'
+export { type CertificateOptions, type IssuedCertificate, issueCertificate } from './certificate.ts'
 export { encodeBackend, frame } from './encode-backend.ts'
 export { HostileServer, type HostileServerOptions, type Visit } from './hostile-server.ts'
+export { authority } from './identities.ts'
 export { ClientGone, type Line } from './line.ts'
 export { Peer, type Script } from './peer.ts'
 export {

@@ -19,6 +19,8 @@ export interface Line {
   startTls(options: ServerTlsOptions): Promise<void>
   /** Settles once the client has let go of the connection, or we have. */
   readonly gone: Promise<void>
+  /** Write past TLS into the connection below it, as somebody on the path can. Throws ClientGone. */
+  writeOutsideTls(bytes: Buffer): Promise<void>
   /** All that the client sent outside TLS: what anybody on the path can read. */
   readonly receivedInClear: Buffer
   /** All that the client sent inside TLS. */

@@ -70,6 +70,11 @@ export class Peer {
     return this.#line.write(Buffer.concat(bytes.map((one) => (typeof one === 'string' ? Buffer.from(one) : one))))
   }
 
+  /** Anything at all, past TLS, into the connection below it. */
+  sendOutsideTls(bytes: Buffer | string): Promise<void> {
+    return this.#line.writeOutsideTls(Buffer.from(bytes))
+  }
+
   /** Byte by byte, with a pause behind each. */
   async drip(bytes: Buffer, everyMs: number): Promise<void> {
     for (const byte of bytes) {

@@ -36,12 +36,19 @@ export class SocketLine implements Line {
   }
 
   write(bytes: Buffer): Promise<void> {
+    return this.#writeTo(this.#secured ?? this.#socket, bytes)
+  }
+
+  writeOutsideTls(bytes: Buffer): Promise<void> {
+    return this.#writeTo(this.#socket, bytes)
+  }
+
+  #writeTo(stream: Socket, bytes: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isGone) {
         reject(new ClientGone())
         return
       }
-      const stream = this.#secured ?? this.#socket
       stream.write(bytes, (error) => (error ? reject(new ClientGone()) : resolve()))
     })
   }

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ATTACKS, type Attack, BASE, HostileServer } from '../../src/testing/index.ts'
+import { ATTACKS, type Attack, HostileServer } from '../../src/testing/index.ts'
 import { KNOWN_DEFECTS } from './known-defects.ts'
+import { targetOf, writeAuthority } from './target.ts'
 
 const CHILD = join(import.meta.dirname, 'child.mjs')
 const GENEROUS_MS = 5_000
@@ -17,6 +18,9 @@ const STALL_MS = 400
 const EXIT_MS = 200
 const GROWN_BYTES = 20_000_000
 const BLOCKED_MS = 50
+
+const { file: authorityFile, remove } = writeAuthority()
+afterAll(remove)
 
 let directory = ''
 const library = () => join(directory, 'index.mjs')
@@ -57,10 +61,11 @@ interface Report {
   readonly rejectedAt: number
 }
 
-async function survive({ script, target, transport, verdict }: Attack): Promise<void> {
+async function survive(attack: Attack): Promise<void> {
+  const { script, transport, verdict } = attack
   await using server = await HostileServer.listen(script, { transport })
   const timeoutMs = verdict.when === 'at once' ? GENEROUS_MS : STALL_MS
-  const { code, lines, errors, exitedAt } = await runChild(server.url({ ...BASE, ...target }), timeoutMs)
+  const { code, lines, errors, exitedAt } = await runChild(server.url(targetOf(attack, authorityFile)), timeoutMs)
 
   expect(errors).toBe('')
   expect(code).toBe(0)

@@ -39,7 +39,8 @@ export function secretsShown(error: Error, { receivedInClear, receivedInTls }: V
   return found
 }
 
-function everyFaceOf(error: Error): string {
+/** An error in every form in which somebody may print it. */
+export function everyFaceOf(error: Error): string {
   const faces = [error.message, error.stack, String(error), JSON.stringify(error), JSON.stringify({ ...error })]
   return [...faces, inspect(error, { depth: 20, showHidden: true, maxArrayLength: null, maxStringLength: null })].join(
     '\n',

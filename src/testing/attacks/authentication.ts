@@ -1,4 +1,5 @@
 /** What a server may ask for and must not get, and authentication requests that are broken. */
+import type { BackendMessage } from '../../protocol/backend.ts'
 import { approach, approachMd5, approachTrusted } from '../approach.ts'
 import type { Attack } from '../attack.ts'
 import { attack, bytesIn } from '../define.ts'
@@ -196,6 +197,56 @@ const ends = [
   ),
 ]
 
+const REQUIRED = {
+  text: 'A method that the user does not allow ends the connection before anything is answered; so does none at all.',
+  source: '#LIBPQ-CONNECT-REQUIRE-AUTH',
+}
+
+/** What the user requires, and what the server asks for instead. */
+const DOWNGRADES = (['cleartext', 'md5', 'none', 'sasl'] as const).flatMap((asked) =>
+  ['scram-sha-256', 'md5', 'password', 'none', '!password,!md5,!none', '!scram-sha-256'].flatMap((required) =>
+    isAllowed(asked, required) ? [] : [[asked, required] as const],
+  ),
+)
+
+function isAllowed(asked: 'cleartext' | 'md5' | 'none' | 'sasl', required: string): boolean {
+  const method = { cleartext: 'password', md5: 'md5', none: 'none', sasl: 'scram-sha-256' }[asked]
+  const named = required.replaceAll('!', '').split(',').includes(method)
+  return required.startsWith('!') ? !named : named
+}
+
+const ASKED = {
+  cleartext: { type: 'AuthenticationCleartextPassword' },
+  md5: { type: 'AuthenticationMD5Password', salt: Buffer.from([1, 2, 3, 4]) },
+  none: { type: 'AuthenticationOk' },
+  sasl: { type: 'AuthenticationSASL', mechanisms: ['SCRAM-SHA-256'] },
+} satisfies Record<string, BackendMessage>
+
+const downgrades = DOWNGRADES.map(([asked, required]) =>
+  attack(
+    `authentication/${asked}-under-require-auth-${required.replaceAll('!', 'not-').replaceAll(',', '-')}`,
+    `${asked === 'none' ? 'lets us in without a question' : `asks for ${asked}`} under require_auth=${required}`,
+    REQUIRED,
+    bytesIn('AwaitingAuthentication', encodeBackend(ASKED[asked])),
+    ['policy', 'AwaitingAuthentication'],
+    { target: { require_auth: required, allow_cleartext_password: 'true' } },
+  ),
+)
+
+const FLOOR = {
+  text: 'A floor that the user sets for iterations is held before anything is computed.',
+  source: 'RFC 7677 section 4',
+}
+
+const floor = attack(
+  'authentication/iterations-below-the-floor',
+  'asks for fewer iterations than the user allows',
+  FLOOR,
+  (peer) => approach(peer, 'AwaitingSaslOutcome'),
+  ['policy', 'AwaitingSaslChallenge'],
+  { target: { scram_iterations_min: '4096' } },
+)
+
 export const AUTHENTICATION: readonly Attack[] = [
   ...cleartext,
   ...withoutPassword,
@@ -204,4 +255,6 @@ export const AUTHENTICATION: readonly Attack[] = [
   ...bodies,
   ...later,
   ...ends,
+  ...downgrades,
+  floor,
 ]

@@ -534,6 +534,19 @@ const offers = OFFERS.map(([name, mechanisms]) =>
   ),
 )
 
+const plus = [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], ['SCRAM-SHA-256-PLUS']].map((mechanisms) =>
+  attack(
+    `scram/offers-plus-without-tls${mechanisms.length === 1 ? '-alone' : ''}`,
+    'offers channel binding where there is no TLS to bind to',
+    {
+      text: 'A server that offers -PLUS believes that it speaks TLS with us: somebody else does.',
+      source: 'RFC 5802 section 6; libpq (pg_SASL_init): "over a non-SSL connection"',
+    },
+    bytesIn('AwaitingAuthentication', encodeBackend({ type: 'AuthenticationSASL', mechanisms })),
+    ['misbehaved', 'AwaitingAuthentication'],
+  ),
+)
+
 export const SCRAM: readonly Attack[] = [
   ...orders,
   ...empties,
@@ -545,4 +558,5 @@ export const SCRAM: readonly Attack[] = [
   ...signatures,
   ...finals,
   ...offers,
+  ...plus,
 ]
