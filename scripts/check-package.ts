@@ -16,6 +16,8 @@ const { devDependencies } = JSON.parse(readFileSync(join(PROJECT, 'package.json'
 const PROGRAM = `
 import { connect, Deadline, HandshakeError, type QueryResult, type Session, type StateName, type Timeline } from 'pg-deadline'
 
+import { ATTACKS, HostileServer, type Script } from 'pg-deadline/testing'
+
 export async function ask(url: string, signal: AbortSignal): Promise<readonly QueryResult[]> {
   const session: Session = await connect(url, { timeoutMs: 3_000, signal })
   try {
@@ -29,6 +31,8 @@ export function phaseOf(error: unknown): StateName | null {
   return error instanceof HandshakeError ? error.phase : null
 }
 
+const script: Script = async (peer) => peer.sendBytes('S')
+export const server: Promise<HostileServer> = HostileServer.listen(ATTACKS[0]?.script ?? script)
 export const timelineOf = (error: HandshakeError): Timeline => error.timeline
 export const deadline: Deadline = new Deadline({ timeoutMs: 1_000 })
 

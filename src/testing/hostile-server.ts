@@ -78,11 +78,19 @@ export class HostileServer implements AsyncDisposable {
     }))
   }
 
-  /** A connection URI that leads here. `user` and `password` go where they belong, the rest behind the question mark. */
-  url({ user = 'alice', password, ...parameters }: Readonly<Record<string, string>> = {}): string {
+  /**
+   * A connection URI that leads here. `user` and `password` go where they belong, `host` is another name for this one, the
+   * rest goes behind the question mark.
+   */
+  url({
+    user = 'alice',
+    password,
+    host: name = this.host,
+    ...parameters
+  }: Readonly<Record<string, string>> = {}): string {
     const secret = password === undefined || password === '' ? '' : `:${encodeURIComponent(password)}`
     const query = new URLSearchParams(parameters).toString().replaceAll('+', '%20')
-    const host = this.#directory === null ? `${this.host}:${this.port}` : encodeURIComponent(this.host)
+    const host = this.#directory === null ? `${name}:${this.port}` : encodeURIComponent(this.host)
     return `postgres://${encodeURIComponent(user)}${secret}@${host}/app?${query}`
   }
 

@@ -9,7 +9,7 @@ export const authority = once({ commonName: 'authority of the tests', isAuthorit
 export const honest = once({ commonName: 'localhost', names: NAMES }, authority)
 export const selfSigned = once({ commonName: 'localhost', names: NAMES })
 /** An authority with the trusted one's name and another key. */
-export const namesake = once({ commonName: 'authority of the tests', isAuthority: true })
+const namesake = once({ commonName: 'authority of the tests', isAuthority: true })
 export const fromNamesake = once({ commonName: 'localhost', names: NAMES }, namesake)
 export const expired = once(
   { commonName: 'localhost', names: NAMES, notBefore: '20000101000000Z', notAfter: '20010101000000Z' },

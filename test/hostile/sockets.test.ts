@@ -1,8 +1,8 @@
 /** Every attack of the catalogue on real sockets: how the connect ends, where, when, and what it leaves behind. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { connect } from '../../src/connect.ts'
-import { HandshakeError } from '../../src/state/errors.ts'
 import { ATTACKS, type Attack, HostileServer } from '../../src/testing/index.ts'
+import { failureOf } from './failure.ts'
 import { KNOWN_DEFECTS } from './known-defects.ts'
 import { everyFaceOf, secretsOnTheWire, secretsShown, textsForTheTerminal } from './secrets.ts'
 import { targetOf, writeAuthority } from './target.ts'
@@ -35,16 +35,9 @@ async function survive(attack: Attack): Promise<void> {
   await using server = await HostileServer.listen(script, { transport })
   const timeoutMs = verdict.when === 'at once' ? GENEROUS_MS : STALL_MS
   const startedMs = performance.now()
-  const error = await connect(server.url(targetOf(attack, authorityFile)), { timeoutMs }).then(
-    async (session) => {
-      await session.close({ timeoutMs: 0 })
-      return new Error('the connect succeeded')
-    },
-    (reason: unknown) => reason,
-  )
+  const error = await failureOf(connect(server.url(targetOf(attack, authorityFile)), { timeoutMs }))
   const elapsedMs = performance.now() - startedMs
 
-  if (!(error instanceof HandshakeError)) throw error
   expect({ kind: error.failure.kind, phase: error.phase }).toEqual({ kind: verdict.kind, phase: verdict.phase })
   if (verdict.when === 'at once') expect(elapsedMs).toBeLessThan(AT_ONCE_MS)
   else {

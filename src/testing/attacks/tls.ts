@@ -293,6 +293,20 @@ const GARBAGE: readonly (readonly [name: string, bytes: Buffer | string])[] = [
   ['another-yes', 'S'.repeat(16)],
 ]
 
+/** HelloRequest in a record: four zeros, which a client that waits for a ServerHello is to ignore (RFC 5246 section 7.4.1.1). */
+const helloRequests = Buffer.concat([Buffer.from([0x16, 3, 3, 0x40, 0]), Buffer.alloc(0x4000)])
+
+const endless = [
+  stall(
+    'tls/flood-of-hello-requests',
+    'sends HelloRequest without end in place of a ServerHello',
+    { text: 'Progress that TLS makes of nothing does not extend the deadline.', source: 'RFC 5246 section 7.4.1.1' },
+    insteadOfTls((peer) => peer.flood(helloRequests)),
+    'SecuringTransport',
+    { target: REQUIRE, sent: HELLO },
+  ),
+]
+
 const broken = [
   ...GARBAGE.map(([name, bytes]) =>
     attack(
@@ -423,6 +437,18 @@ const impostors = IMPOSTORS.flatMap(([name, identity, modes]) =>
       ['unproven', 'SecuringTransport'],
       { target: { sslmode, sslrootcert: AUTHORITY_FILE }, sent: ASKED },
     ),
+  ),
+)
+
+/** The same by name: what is compared, and told, is another part of the certificate. */
+const misnamed = IMPOSTORS.filter(([, , modes]) => !modes.includes('verify-ca')).map(([name, identity]) =>
+  attack(
+    `tls/certificate-${name}-by-name`,
+    `shows a certificate for somebody else (${name.replaceAll('-', ' ')}) to a client that knows it by name`,
+    CERTIFICATE,
+    insideTls(identity, async () => {}),
+    ['unproven', 'SecuringTransport'],
+    { target: { ...VERIFY_FULL, host: 'localhost' }, sent: ASKED },
   ),
 )
 
@@ -586,7 +612,9 @@ export const TLS: readonly Attack[] = [
   ...errors,
   ...stalls,
   ...broken,
+  ...endless,
   ...impostors,
+  ...misnamed,
   ...direct,
   ...binding,
   ...downgrades,
