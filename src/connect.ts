@@ -92,10 +92,10 @@ export async function connectWith(
         // The one place where sockets die.
         wire?.destroy()
         const failure = failureOf(error, deadline)
-        if (failure === null) throw error
-        attempts.push({ phase, failure })
+        if (failure !== null) attempts.push({ phase, failure })
+        const isLast = index + 1 === kinds.length
         const secured = timeline.has('SecuringTransport')
-        if (index + 1 === kinds.length || !mayTryOther(encryption, secured, phase, failure)) throw error
+        if (failure === null || isLast || !mayTryOther(encryption, secured, phase, failure)) throw error
         phase = 'Disconnected'
         timeline.enter(phase)
       }
@@ -118,7 +118,9 @@ export async function connectWith(
     password: PasswordRequest,
     signal: AbortSignal,
   ): Promise<Session> {
+    // Nothing of an attempt before this one: CVE-2018-10915.
     wire = undefined
+    cause = undefined
     const clientNonce = runtime.randomBytes(18).toString('base64')
     const directTls = settings.tls.negotiation === 'direct'
     let state: State = begin({ ...settings, password: password.known, encryption, directTls, clientNonce })

@@ -156,6 +156,13 @@ describe('a second attempt', () => {
     expect(nonces).toHaveLength(2)
   })
 
+  it('has a cause of its own, not that of the first one', async () => {
+    const error = await failureOf(worldOfServers(broken(), lawful({ password: 'another' })).connect({}, TARGET))
+    expect(error).toMatchObject({ failure: { kind: 'refused', sqlstate: '28P01' } })
+    expect(error.attempts).toMatchObject([{ failure: { kind: 'lost' } }, { failure: { kind: 'refused' } }])
+    expect(error.cause).toBeUndefined()
+  })
+
   it('that fails too leaves both in the error, the last one in front', async () => {
     const wrong = () => inTls({ password: 'another' })
     const error = await failureOf(worldOfServers(wrong(), lawful({ password: 'another' })).connect({}, TARGET))

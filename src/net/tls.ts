@@ -5,12 +5,21 @@
  * Manual: #LIBPQ-SSL, #LIBPQ-CONNECT-SSLMODE and its neighbours.
  */
 
-import type { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls'
 import type { Secret } from '../auth/secret.ts'
 import { Fault } from '../protocol/failure.ts'
+import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
 import { until } from './until.ts'
@@ -35,7 +44,7 @@ const ALPN_PROTOCOL = 'postgresql'
 
 /**
  * Read the files that the parameters name. Rejects with `signal.reason`, and with Fault 'config' for a file that cannot be
- * read or is missing though sslmode needs it.
+ * read, does not hold what it should, or is missing though sslmode needs it.
  */
 export async function readTlsOptions(
   parameters: TlsParameters,
@@ -45,7 +54,9 @@ export async function readTlsOptions(
   const { mode, rootCertificate, keyPassword, minVersion, maxVersion, nodeOptions } = parameters
   const system = rootCertificate === 'system'
   const hasRoots = rootCertificate !== null || nodeOptions?.ca !== undefined
-  if ((mode === 'verify-ca' || mode === 'verify-full') && !hasRoots) {
+  const verifies = mode === 'verify-ca' || mode === 'verify-full'
+  // A context of the caller's own brings its roots along.
+  if (verifies && !hasRoots && nodeOptions?.secureContext === undefined) {
     throw new Fault({
       kind: 'config',
       parameter: 'sslrootcert',
@@ -53,38 +64,73 @@ export async function readTlsOptions(
     })
   }
   const sendsCertificate = parameters.certificateMode !== 'disable'
-  const [ca, cert, key, crl] = await Promise.all([
-    readPem('sslrootcert', system ? null : rootCertificate, signal),
-    readPem('sslcert', sendsCertificate ? parameters.certificate : null, signal),
-    readPem('sslkey', sendsCertificate ? parameters.key : null, signal),
-    readPem('sslcrl', parameters.revocationList, signal),
-  ])
+  // One after the other: when one fails, none of the others is still under way.
+  const ca = await readPem('sslrootcert', system ? null : rootCertificate, signal)
+  const cert = await readPem('sslcert', sendsCertificate ? parameters.certificate : null, signal)
+  const key = await readPem('sslkey', sendsCertificate ? parameters.key : null, signal)
+  const crl = await readPem('sslcrl', parameters.revocationList, signal)
+  const passphrase = keyPassword?.reveal()
+  const material: readonly Material[] = [
+    ['sslrootcert', ca !== null && { ca }],
+    ['sslcert', cert !== null && { cert }],
+    ['sslkey', key !== null && { key, passphrase }],
+    ['sslcrl', crl !== null && { crl }],
+  ]
+  if (cert !== null && key !== null) checkPair(cert, key, passphrase)
+  const rest = { ...(minVersion && { minVersion }), ...(maxVersion && { maxVersion }), ...nodeOptions }
   return {
     host,
     sendServerName: parameters.sendServerName,
-    verify: mode === 'verify-full' ? 'chain and name' : mode === 'verify-ca' || hasRoots ? 'the chain' : 'nothing',
-    node: {
-      ...(ca !== null && { ca }),
-      ...(cert !== null && { cert }),
-      ...(key !== null && { key }),
-      ...(keyPassword !== null && { passphrase: keyPassword.reveal() }),
-      ...(crl !== null && { crl }),
-      ...(minVersion && { minVersion }),
-      ...(maxVersion && { maxVersion }),
-      ...nodeOptions,
-    },
+    verify: mode === 'verify-full' ? 'chain and name' : verifies || hasRoots ? 'the chain' : 'nothing',
+    node: { ...nodeOptions, secureContext: nodeOptions?.secureContext ?? createContext(material, rest) },
   }
+}
+
+/** What one parameter contributes; false: nothing. */
+type Material = readonly [parameter: string, options: SecureContextOptions | false]
+
+/** Everything is parsed here, before anybody is dialed. Node says what is wrong, but not with which of them. */
+function createContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
+  const merged: SecureContextOptions = Object.assign({}, ...material.map(([, options]) => options), rest)
+  try {
+    return createSecureContext(merged)
+  } catch (error) {
+    const culprit = material.find(([, options]) => options !== false && !isUsable(options))
+    throw unusable(culprit?.[0] ?? 'tls', error)
+  }
+}
+
+function isUsable(options: SecureContextOptions): boolean {
+  try {
+    createSecureContext(options)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** As libpq does. OpenSSL takes a certificate and a key of two algorithms without a word, and then sends neither. */
+function checkPair(cert: Buffer, key: Buffer, passphrase: string | undefined): void {
+  let matches: boolean
+  try {
+    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey({ key, passphrase }))
+  } catch {
+    // One of them is no such thing: createContext finds out which.
+    return
+  }
+  if (!matches) throw new Fault({ kind: 'config', parameter: 'sslkey', problem: 'is not the key of sslcert' })
 }
 
 async function readPem(parameter: string, path: string | null, signal: AbortSignal): Promise<Buffer | null> {
   signal.throwIfAborted()
   if (path === null) return null
-  return files.readFile(path, { signal }).catch((error: NodeJS.ErrnoException) => {
-    signal.throwIfAborted()
-    throw new Fault(
-      { kind: 'config', parameter, problem: `its file cannot be read (${error.code ?? error.message})` },
-      { cause: error },
-    )
+  // Node looks at the signal between two reads; a file system that hangs may never come to one.
+  return until<Buffer>(signal, (resolve, reject) => {
+    files.readFile(path, { signal }).then(resolve, (error: NodeJS.ErrnoException) => {
+      const problem = `its file cannot be read (${error.code ?? error.message})`
+      reject(new Fault({ kind: 'config', parameter, problem }, { cause: error }))
+    })
+    return () => {}
   })
 }
 
@@ -98,7 +144,7 @@ export async function secure(
     ...node,
     socket,
     // A name only: RFC 6066 section 3 has no addresses here.
-    servername: sendServerName && isIP(host) === 0 ? host : '',
+    servername: node.servername ?? (sendServerName && isIP(host) === 0 ? host : ''),
     ALPNProtocols: [ALPN_PROTOCOL],
     // Node's verdict is asked for below: its error would come as if the connection had broken.
     rejectUnauthorized: false,
@@ -126,18 +172,22 @@ export async function secure(
   }
 }
 
-/** Node throws at once for a certificate, key or version that it cannot use. */
+/** Node throws at once for an option that it cannot use. */
 function openTls(options: ConnectionOptions): TLSSocket {
   try {
     return connect(options)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    // OpenSSL's texts name the routine and the reason, never the content of a key.
-    throw new Fault(
-      { kind: 'config', parameter: 'tls', problem: `${code ?? 'unusable'}: ${message}` },
-      { cause: error },
-    )
+    throw unusable('tls', error)
   }
+}
+
+function unusable(parameter: string, cause: unknown): Fault {
+  const { code, message } = cause as NodeJS.ErrnoException
+  // OpenSSL's texts name the routine and the reason, never the content of a key.
+  return new Fault(
+    { kind: 'config', parameter, problem: `cannot be used (${code ?? 'unusable'}: ${message})` },
+    { cause },
+  )
 }
 
 function findRejection(
@@ -152,5 +202,5 @@ function findRejection(
   }
   if (verify === 'the chain') return null
   const mismatch = checkServerIdentity(host, certificate.toLegacyObject())
-  return mismatch === undefined ? null : `server certificate (${mismatch.message})`
+  return mismatch === undefined ? null : `server certificate (${printable(mismatch.message)})`
 }

@@ -5,6 +5,8 @@
  * Manual: #PROTOCOL-ERROR-FIELDS.
  */
 
+import { printable } from './printable.ts'
+
 /** What a letter stands for. Letters that are not here keep their letter as their name. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['S', 'localizedSeverity'],
@@ -42,7 +44,7 @@ export interface ServerReport {
 export function readReport(response: { readonly fields: readonly { code: string; value: string }[] }): ServerReport {
   const fields = new Map<string, string>()
   for (const { code, value } of response.fields) {
-    const name = NAMES.get(code) ?? code
+    const name = NAMES.get(code) ?? printable(code)
     if (!fields.has(name)) fields.set(name, printable(value))
   }
   return {
@@ -52,11 +54,4 @@ export function readReport(response: { readonly fields: readonly { code: string;
     message: fields.get('message') ?? '',
     fields,
   }
-}
-
-/** CVE-2024-10977's lesson: a server must not write to our user's terminal, nor turn the direction in which a line is
- *  read (U+202A to U+202E, U+2066 to U+2069). Line ends and tabs are harmless. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }

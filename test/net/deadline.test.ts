@@ -114,6 +114,9 @@ describe('a deadline', () => {
       /^timeoutMs: expected a number of milliseconds, got NaN$/,
     )
     expect(() => new Deadline({ timeoutMs: '5' as never })).toThrow(RangeError)
+    for (const signal of [null, {}, 'signal']) {
+      expect(() => new Deadline({ signal: signal as never })).toThrow(/^signal: expected an AbortSignal, got /)
+    }
   })
 
   it('can count from a moment that has passed', () => {

@@ -259,3 +259,21 @@ describe('a transport that is let go', () => {
     await untilTrue(() => listener.connections === 0, 'the peer has seen the end')
   })
 })
+
+describe('TLS', () => {
+  const options = { host: 'db.example', sendServerName: true, verify: 'nothing', node: {} } as const
+
+  it('does not begin over bytes that came in plaintext and were not read (CVE-2021-23222)', async () => {
+    peer.write('SZ')
+    await untilTrue(() => socket.bytesRead === 2, 'two bytes arrive')
+    await expect(transport.startTls(options, caller.signal)).rejects.toMatchObject({
+      failure: { kind: 'misbehaved', received: '2 bytes in plaintext' },
+    })
+  })
+
+  it('does not begin over a connection that is broken: it says so at once', async () => {
+    peer.resetAndDestroy()
+    await untilTrue(() => closed, 'the socket is closed')
+    await expect(transport.startTls(options, caller.signal)).rejects.toBeInstanceOf(TransportError)
+  })
+})

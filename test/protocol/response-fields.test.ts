@@ -110,3 +110,16 @@ describe('the fields of an ErrorResponse', () => {
     expect(report(`M${text}`).message).toBe(text)
   })
 })
+
+it('a letter that nobody knows is a name, but not one that writes to a terminal', () => {
+  const report = readReport({
+    fields: [
+      { code: '\x1b', value: 'a' },
+      { code: 'Z', value: 'b\u202e' },
+    ],
+  })
+  expect([...report.fields]).toEqual([
+    ['\ufffd', 'a'],
+    ['Z', 'b\ufffd'],
+  ])
+})

@@ -237,6 +237,14 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
           problem: `expected ${min === max ? min : `${min} to ${max}`} bytes under protocol ${state.protocolVersion}, got ${secretKey.length}`,
         })
       }
+      // One backend has one key. Nothing else would end a flood of them but the deadline.
+      if (state.backendKeyData !== null) {
+        throw new Fault({
+          kind: 'misbehaved',
+          expected: ['one BackendKeyData at most'],
+          received: 'a second one',
+        })
+      }
       return to({ ...state, backendKeyData: { processId, secretKey } })
     },
 

@@ -366,11 +366,15 @@ describe('authentication', () => {
 })
 
 describe('before ReadyForQuery', () => {
-  it('keeps parameters in order, and the last key', () => {
+  it('takes one key', () => {
+    const event = { type: 'BackendKeyData', processId: 1, secretKey: Buffer.alloc(4, 1) } as const
+    expect(failureAfter(repeat(event, 1), event)).toMatchObject({ kind: 'misbehaved', received: 'a second one' })
+  })
+
+  it('keeps parameters in order, and the key', () => {
     const events: EventOf<'ParameterStatus' | 'BackendKeyData'>[] = [
       { type: 'ParameterStatus', name: 'TimeZone', value: 'UTC' },
       { type: 'ParameterStatus', name: 'TimeZone', value: 'Europe/Berlin' },
-      { type: 'BackendKeyData', processId: 1, secretKey: Buffer.alloc(4, 1) },
       { type: 'BackendKeyData', processId: 2, secretKey: Buffer.alloc(256, 2) },
     ]
     const state = events.reduce<State>(
@@ -436,6 +440,7 @@ describe('before ReadyForQuery', () => {
   it.each([
     ['LATIN1', 'Failed'],
     ['SQL_ASCII', 'Failed'],
+    ['\x1b[31mred', 'Failed'],
     ['UTF8', 'AwaitingReady'],
     ['utf-8', 'AwaitingReady'],
     ['UNICODE', 'AwaitingReady'],
@@ -447,7 +452,7 @@ describe('before ReadyForQuery', () => {
       expect(state.failure).toEqual({
         kind: 'incompatible',
         what: 'client_encoding',
-        offered: [value],
+        offered: [value.replace('\x1b', '\ufffd')],
         supported: ['UTF8'],
       })
     }

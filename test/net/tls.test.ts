@@ -1,0 +1,552 @@
+import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { getEventListeners, once } from 'node:events'
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSecureContext, createServer, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Secret } from '../../src/auth/secret.ts'
+import { openSocket } from '../../src/net/socket.ts'
+import { readTlsOptions, type TlsParameters } from '../../src/net/tls.ts'
+import { type Transport, TransportError } from '../../src/net/transport.ts'
+import { Fault } from '../../src/protocol/failure.ts'
+import type { TlsFacts } from '../../src/state/handshake/states.ts'
+import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
+import { Listener } from './listener.ts'
+import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
+
+const REASON = new Error('enough')
+const PLAIN: TlsParameters = {
+  mode: 'require',
+  rootCertificate: null,
+  certificate: null,
+  key: null,
+  keyPassword: null,
+  revocationList: null,
+  sendServerName: true,
+  certificateMode: 'allow',
+  minVersion: 'TLSv1.2',
+  maxVersion: null,
+  nodeOptions: null,
+}
+
+let before: string[]
+let caller: AbortController
+const open: Transport[] = []
+const warnings: Error[] = []
+const onWarning = (warning: Error) => warnings.push(warning)
+
+beforeEach(() => {
+  before = openResources()
+  caller = new AbortController()
+  process.on('warning', onWarning)
+})
+
+/** After every test of this file: nobody listens to the caller, no socket is open, Node has complained of nothing. */
+afterEach(async () => {
+  expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+  for (const transport of open.splice(0)) transport.destroy()
+  await expectNoMoreThan(before)
+  process.off('warning', onWarning)
+  expect(warnings.splice(0)).toEqual([])
+})
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => new Error('expected a failure, but all went well'),
+    (error: unknown) => error,
+  )
+}
+
+function readOptions(changes: Partial<TlsParameters>, host = 'localhost') {
+  return readTlsOptions({ ...PLAIN, ...changes }, host, caller.signal)
+}
+
+/** A server of Node's own, and what it saw of each client. */
+class TlsListener implements AsyncDisposable {
+  readonly clients: TLSSocket[] = []
+  readonly #server
+
+  constructor(options: ServerOptions) {
+    this.#server = createServer(
+      { cert: read('server.crt'), key: read('server.key'), ALPNProtocols: ['postgresql'], ...options },
+      (client) => {
+        client.on('error', () => {})
+        this.clients.push(client)
+      },
+    ).on('tlsClientError', () => {})
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    return this
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Of a client that is through before us the server does not know yet.
+    for (const transport of open) transport.destroy()
+    for (const client of this.clients) client.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+function listen(options: ServerOptions = {}): Promise<TlsListener> {
+  return new TlsListener(options).listen()
+}
+
+async function dial({ port }: { readonly port: number }): Promise<Transport> {
+  const transport = await openSocket({ host: '127.0.0.1', port, noDelay: true }, caller.signal)
+  open.push(transport)
+  return transport
+}
+
+async function secure(
+  to: { readonly port: number },
+  changes: Partial<TlsParameters> = {},
+  host?: string,
+): Promise<{ transport: Transport; tls: TlsFacts }> {
+  const options = await readOptions(changes, host)
+  const transport = await dial(to)
+  return { transport, tls: await transport.startTls(options, caller.signal) }
+}
+
+describe('the files of the configuration', () => {
+  it.each([
+    ['sslrootcert', { rootCertificate: '/no/such/file' }],
+    ['sslcert', { certificate: '/no/such/file', key: pathOf('client.key') }],
+    ['sslkey', { certificate: pathOf('client.crt'), key: '/no/such/file' }],
+    ['sslcrl', { revocationList: '/no/such/file' }],
+  ])('are an error of %s if they are missing', async (parameter, changes) => {
+    const error = await failureOf(readOptions(changes))
+    expect(error).toBeInstanceOf(Fault)
+    expect(error).toMatchObject({
+      failure: { kind: 'config', parameter, problem: 'its file cannot be read (ENOENT)' },
+      cause: { code: 'ENOENT' },
+    })
+  })
+
+  it('are an error if they are no files', async () => {
+    const error = await failureOf(readOptions({ rootCertificate: tmpdir() }))
+    expect(error).toMatchObject({ failure: { problem: 'its file cannot be read (EISDIR)' } })
+  })
+
+  it.each([
+    ['sslcert', { certificate: pathOf('client.key'), key: pathOf('client.key') }],
+    ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client.crt') }],
+    ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }],
+    [
+      'sslkey',
+      {
+        certificate: pathOf('client.crt'),
+        key: pathOf('client-encrypted.key'),
+        keyPassword: new Secret('open barley'),
+      },
+    ],
+    ['sslcrl', { revocationList: pathOf('ca.crt') }],
+    ['tls', { nodeOptions: { ciphers: 'none-such' } }],
+  ])('are an error of %s if they do not hold what they should', async (parameter, changes) => {
+    const error = await failureOf(readOptions(changes))
+    expect(error).toMatchObject({ failure: { kind: 'config', parameter } })
+    expect((error as Error).message).not.toContain('barley')
+  })
+
+  it('are an error if certificate and key are not a pair, whatever their algorithms', async () => {
+    for (const key of ['server.key', 'rsa.key']) {
+      const error = await failureOf(readOptions({ certificate: pathOf('client.crt'), key: pathOf(key) }))
+      expect(error).toMatchObject({
+        failure: { kind: 'config', parameter: 'sslkey', problem: 'is not the key of sslcert' },
+      })
+    }
+  })
+
+  it('may hold an encrypted key, if the password opens it', async () => {
+    const pair = { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }
+    await expect(readOptions({ ...pair, keyPassword: new Secret(KEY_PASSWORD) })).resolves.toBeDefined()
+  })
+
+  it('are not read if our certificate is not to be sent', async () => {
+    const missing = { certificate: '/no/such/file', key: '/no/such/file', certificateMode: 'disable' } as const
+    await expect(readOptions(missing)).resolves.toBeDefined()
+  })
+
+  it('are not read for a caller who is gone', async () => {
+    caller.abort(REASON)
+    expect(await failureOf(readOptions({ rootCertificate: pathOf('ca.crt') }))).toBe(REASON)
+    expect(await failureOf(readOptions({}))).toBe(REASON)
+  })
+
+  it.skipIf(process.platform === 'win32')('that never come to an end do not outlast the caller', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
+    const pipe = join(directory, 'pipe')
+    execFileSync('/usr/bin/mkfifo', [pipe])
+    const failing = failureOf(readOptions({ rootCertificate: pipe }))
+    await turn()
+    caller.abort(REASON)
+    expect(await failing).toBe(REASON)
+    // Whoever waits in the kernel can only be let go from the other end, once it is there.
+    let writer: number | null = null
+    await untilTrue(() => {
+      writer ??= tryOpen(pipe)
+      return writer !== null
+    }, 'the reader has come to the pipe')
+    closeSync(writer as unknown as number)
+    rmSync(directory, { recursive: true })
+  })
+})
+
+function tryOpen(pipe: string): number | null {
+  try {
+    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    return null
+  }
+}
+
+describe('what of the certificate must be believed', () => {
+  const roots = { rootCertificate: pathOf('ca.crt') }
+  const ca = { nodeOptions: { ca: read('ca.crt') } }
+
+  it.each([
+    ['allow', {}, 'nothing'],
+    ['prefer', {}, 'nothing'],
+    ['require', {}, 'nothing'],
+    // #LIBPQ-SSL-CERTIFICATES: for compatibility, require with a root certificate is verify-ca.
+    ['prefer', roots, 'the chain'],
+    ['require', roots, 'the chain'],
+    ['require', ca, 'the chain'],
+    ['verify-ca', roots, 'the chain'],
+    ['verify-ca', ca, 'the chain'],
+    ['verify-full', roots, 'chain and name'],
+    ['verify-full', { rootCertificate: 'system' }, 'chain and name'],
+    ['verify-full', ca, 'chain and name'],
+    ['verify-full', { nodeOptions: { secureContext: createSecureContext() } }, 'chain and name'],
+  ] as const)('under %s with %o is %s', async (mode, changes, verify) => {
+    await expect(readOptions({ mode, ...changes })).resolves.toMatchObject({ verify })
+  })
+
+  it.each(['verify-ca', 'verify-full'] as const)('needs somebody to trust under %s', async (mode) => {
+    const error = await failureOf(readOptions({ mode }))
+    expect(error).toMatchObject({ failure: { kind: 'config', parameter: 'sslrootcert' } })
+  })
+
+  it.each([
+    ['nothing', { mode: 'require' }, 'expired.crt', null],
+    ['the chain', { mode: 'verify-ca', ...roots }, 'server.crt', null],
+    ['the chain', { mode: 'verify-ca', ...roots }, 'wrong-host.crt', null],
+    ['the chain', { mode: 'verify-ca', ...roots }, 'expired.crt', 'CERT_HAS_EXPIRED'],
+    ['its name', { mode: 'verify-full', ...roots }, 'server.crt', null],
+    ['its name', { mode: 'verify-full', ...roots }, 'wrong-host.crt', 'does not match'],
+    ['its name and the chain', { mode: 'verify-full', ...roots }, 'expired.crt', 'CERT_HAS_EXPIRED'],
+    ['what was revoked', { mode: 'verify-ca', ...roots, revocationList: pathOf('ca.crl') }, 'revoked.crt', 'REVOKED'],
+    ['what was not', { mode: 'verify-ca', ...roots, revocationList: pathOf('ca.crl') }, 'server.crt', null],
+    ['a private authority', { mode: 'verify-full', rootCertificate: 'system' }, 'server.crt', 'UNABLE_TO_VERIFY'],
+    // The escape hatch may say whom to trust, not whether.
+    [
+      'what Node was told to ignore',
+      { mode: 'verify-ca', ...roots, nodeOptions: { rejectUnauthorized: false } },
+      'expired.crt',
+      'CERT_HAS_EXPIRED',
+    ],
+    [
+      'what Node was told to ignore',
+      { mode: 'verify-full', ...roots, nodeOptions: { checkServerIdentity: () => undefined } },
+      'wrong-host.crt',
+      'does not match',
+    ],
+  ] as const)('is %s: %o, %s', async (_what, changes, certificate, rejection) => {
+    await using listener = await listen({ cert: read(certificate) })
+    const { tls } = await secure(listener, changes)
+    expect(tls.rejection).toEqual(rejection === null ? null : expect.stringContaining(rejection))
+    const { raw } = new X509Certificate(read(certificate))
+    expect(Buffer.from(tls.serverCertificate ?? []).equals(raw)).toBe(true)
+  })
+
+  it('is the address, if that is what was dialed', async () => {
+    const full = { mode: 'verify-full', ...roots } as const
+    await using listener = await listen()
+    expect((await secure(listener, full, '127.0.0.1')).tls.rejection).toBe(null)
+    expect((await secure(listener, full, '127.0.0.2')).tls.rejection).toContain('127.0.0.2')
+    await using byName = await listen({ cert: read('common-name.crt') })
+    expect((await secure(byName, full, 'localhost')).tls.rejection).toBe(null)
+    expect((await secure(byName, full, '127.0.0.1')).tls.rejection).toContain('127.0.0.1')
+  })
+})
+
+describe('the name in the clear', () => {
+  it.each([
+    ['is sent', 'db.example', {}, 'db.example'],
+    ['is not sent if it shall not be', 'db.example', { sendServerName: false }, false],
+    ['is never an IPv4 address', '127.0.0.1', {}, false],
+    ['is never an IPv6 address', '::1', {}, false],
+    [
+      'can be another one by the options of node:tls',
+      'db.example',
+      { nodeOptions: { servername: 'a.example' } },
+      'a.example',
+    ],
+  ] as const)('%s', async (_what, host, changes, servername) => {
+    await using listener = await listen()
+    await secure(listener, changes, host)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    expect(listener.clients[0]?.servername).toBe(servername)
+  })
+
+  it('is not what is verified', async () => {
+    await using listener = await listen()
+    const changes = { mode: 'verify-full', rootCertificate: pathOf('ca.crt') } as const
+    const { tls } = await secure(listener, { ...changes, nodeOptions: { servername: 'localhost' } }, 'db.example')
+    expect(tls.rejection).toContain('db.example')
+  })
+})
+
+describe('ALPN', () => {
+  it('says postgresql, and tells what the server took', async () => {
+    await using listener = await listen()
+    const { tls } = await secure(listener)
+    expect(tls.alpnProtocol).toBe('postgresql')
+  })
+
+  it('is nothing with a server that does not know it', async () => {
+    await using listener = await listen({ ALPNProtocols: [] })
+    const { tls } = await secure(listener)
+    expect(tls.alpnProtocol).toBe(null)
+  })
+
+  it('with a server of other protocols ends the handshake', async () => {
+    await using listener = await listen({ ALPNProtocols: ['http/1.1'] })
+    const error = await failureOf(secure(listener))
+    expect(error).toBeInstanceOf(TransportError)
+    expect((error as Error).message).toMatch(/no application protocol/i)
+  })
+})
+
+describe('the version of TLS', () => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('is %s if both say so', async (version) => {
+    await using listener = await listen()
+    const { tls } = await secure(listener, { minVersion: version, maxVersion: version })
+    expect(tls.version).toBe(version)
+    expect(tls.cipher).toMatch(version === 'TLSv1.3' ? /^TLS_/ : /^ECDHE-/)
+  })
+
+  it.each([
+    ['below', { maxVersion: 'TLSv1.2' }, { minVersion: 'TLSv1.3' }],
+    ['above', { minVersion: 'TLSv1.3' }, { maxVersion: 'TLSv1.2' }],
+  ] as const)('%s what the server speaks ends the handshake', async (_what, ours, theirs) => {
+    await using listener = await listen(theirs)
+    const error = await failureOf(secure(listener, ours))
+    expect(error).toBeInstanceOf(TransportError)
+    expect((error as TransportError).code).toMatch(/^ERR_SSL_|^EPROTO/)
+  })
+})
+
+describe("the options of Node's own", () => {
+  it('are merged over the files', async () => {
+    await using listener = await listen({ requestCert: true, rejectUnauthorized: false, ca: read('ca.crt') })
+    const pair = { certificate: pathOf('self-signed.crt'), key: pathOf('self-signed.key') }
+    const nodeOptions = { cert: read('client.crt'), key: read('client.key') }
+    await secure(listener, { ...pair, nodeOptions })
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    expect(listener.clients[0]?.authorized).toBe(true)
+    expect(listener.clients[0]?.getPeerCertificate().subject.CN).toBe('certified')
+  })
+
+  it('choose the cipher', async () => {
+    await using listener = await listen()
+    const nodeOptions = { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }
+    const { tls } = await secure(listener, { maxVersion: 'TLSv1.2', nodeOptions })
+    expect(tls.cipher).toBe(nodeOptions.ciphers)
+  })
+})
+
+describe('a transport in TLS', () => {
+  it('is read and written as before, byte for byte', async () => {
+    await using listener = await listen()
+    const { transport } = await secure(listener)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.pipe(listener.clients[0])
+    const sent = Buffer.alloc(1024 * 1024, 'pg-deadline')
+    const writing = transport.write(sent, caller.signal)
+    const received: Buffer[] = []
+    for (let length = 0; length < sent.length; length += received.at(-1)?.length ?? 0) {
+      const chunk = await transport.read(caller.signal)
+      if (chunk === null) break
+      received.push(chunk)
+    }
+    await writing
+    expect(Buffer.concat(received).equals(sent)).toBe(true)
+  })
+
+  it('has what the server says in the same breath as its handshake', async () => {
+    await using listener = await listen()
+    const connecting = secure(listener, { maxVersion: 'TLSv1.2' })
+    await untilTrue(() => listener.clients.length === 1, 'the server is through')
+    listener.clients[0]?.write('hello')
+    const { transport } = await connecting
+    await turn()
+    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('hello'))
+  })
+
+  it('ends where the server ends it', async () => {
+    await using listener = await listen()
+    const { transport } = await secure(listener)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.end('bye')
+    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('bye'))
+    await expect(transport.read(caller.signal)).resolves.toBe(null)
+  })
+
+  it('is destroyed as a whole, and whoever reads is told', async () => {
+    await using listener = await listen()
+    const { transport } = await secure(listener)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    const closed = new Promise((resolve) => listener.clients[0]?.once('close', resolve).resume())
+    const reading = failureOf(transport.read(caller.signal))
+    transport.destroy()
+    expect(await reading).toMatchObject({ name: 'TransportError', code: 'ECLOSED' })
+    await closed
+  })
+
+  it('never was one for a caller who is gone', async () => {
+    await using listener = await Listener.tcp()
+    const options = await readOptions({})
+    const transport = await dial(listener)
+    caller.abort(REASON)
+    expect(await failureOf(transport.startTls(options, caller.signal))).toBe(REASON)
+    const peer = await listener.accept()
+    transport.destroy()
+    let received = 0
+    peer.on('data', (chunk: Buffer) => {
+      received += chunk.length
+    })
+    peer.resume()
+    await once(peer, 'close')
+    expect(received).toBe(0)
+  })
+
+  it('does not begin behind bytes in plaintext: CVE-2021-23222', async () => {
+    await using listener = await Listener.tcp()
+    const options = await readOptions({})
+    const transport = await dial(listener)
+    const peer = await listener.accept()
+    peer.write('S')
+    await transport.read(caller.signal)
+    peer.write('injected')
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    expect(await failureOf(transport.startTls(options, caller.signal))).toMatchObject({
+      failure: { kind: 'misbehaved', received: '8 bytes in plaintext' },
+    })
+  })
+})
+
+describe('a handshake', () => {
+  /** Our end has said ClientHello, and theirs has read it. */
+  async function begin(
+    listener: Listener,
+  ): Promise<{ peer: Socket; transport: Transport; securing: Promise<unknown> }> {
+    const options = await readOptions({})
+    const transport = await dial(listener)
+    const peer = await listener.accept()
+    const securing = failureOf(transport.startTls(options, caller.signal))
+    peer.resume()
+    await once(peer, 'data')
+    return { peer, transport, securing }
+  }
+
+  it.each([
+    ['an HTTP banner', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    // An ErrorResponse, from a server that does not know TLS.
+    ['an ErrorResponse', Buffer.from('45000000164d6e6f20746c73206865726500000000', 'hex')],
+    // record: handshake, TLS 1.2, 4 bytes: ServerHello that ends at once
+    ['a ServerHello of no length', Buffer.from('160303000402000000', 'hex')],
+    // record: handshake, TLS 1.2, 65535 bytes, more than any record may have
+    ['a record that is too long', Buffer.from('160303ffff', 'hex')],
+    // alert: fatal, handshake_failure
+    ['an alert', Buffer.from('15030300020228', 'hex')],
+    ['zeros', Buffer.alloc(64)],
+  ])('answered by %s fails at once', async (_what, answer) => {
+    await using listener = await Listener.tcp()
+    const { peer, securing } = await begin(listener)
+    peer.write(answer)
+    const error = await securing
+    expect(error).toBeInstanceOf(TransportError)
+    expect((error as TransportError).code).toMatch(/^ERR_SSL_|^EPROTO/)
+    expect((error as TransportError).cause).toBeInstanceOf(Error)
+  })
+
+  it.each([
+    ['FIN', (peer: Socket) => peer.end()],
+    ['RST', (peer: Socket) => peer.resetAndDestroy()],
+    ['FIN in the middle of a record', (peer: Socket) => peer.end(Buffer.from('1603030100', 'hex'))],
+    [
+      'RST in the middle of a record',
+      (peer: Socket) => peer.write(Buffer.from('1603030100', 'hex'), () => peer.resetAndDestroy()),
+    ],
+  ])('that the server ends by %s fails at once', async (_what, end) => {
+    await using listener = await Listener.tcp()
+    const { peer, securing } = await begin(listener)
+    end(peer)
+    expect(await securing).toMatchObject({ name: 'TransportError', code: 'ECONNRESET' })
+  })
+
+  it.each([
+    ['FIN', (peer: Socket) => peer.end()],
+    ['RST', (peer: Socket) => peer.resetAndDestroy()],
+  ])('that the server ended by %s before it began fails at once', async (_what, end) => {
+    await using listener = await Listener.tcp()
+    const options = await readOptions({})
+    const transport = await dial(listener)
+    const peer = await listener.accept()
+    peer.resume()
+    end(peer)
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    expect(await failureOf(transport.startTls(options, caller.signal))).toBeInstanceOf(TransportError)
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['half of a record', Buffer.from('160303010002', 'hex')],
+  ])('answered by %s ends with the signal: its reason, and the socket is left to its owner', async (_what, answer) => {
+    await using listener = await Listener.tcp()
+    const { peer, transport, securing } = await begin(listener)
+    if (answer !== '') peer.write(answer)
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
+    caller.abort(REASON)
+    expect(await securing).toBe(REASON)
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+    expect(listener.connections).toBe(1)
+    transport.destroy()
+    await untilTrue(() => listener.connections === 0, 'the server has seen the end')
+  })
+
+  it('that the owner destroys fails at once', async () => {
+    await using listener = await Listener.tcp()
+    const { transport, securing } = await begin(listener)
+    transport.destroy()
+    expect(await securing).toMatchObject({ name: 'TransportError' })
+    await untilTrue(() => listener.connections === 0, 'the server has seen the end')
+  })
+
+  it('whose end and abort come in one turn is aborted or done, and nothing is left', async () => {
+    await using listener = await listen()
+    const options = await readOptions({})
+    for (let delay = 0; delay < 40; delay += 1) {
+      const controller = new AbortController()
+      const transport = await dial(listener)
+      const securing = transport.startTls(options, controller.signal).catch((error: unknown) => error)
+      for (let turns = 0; turns < delay; turns += 1) await turn()
+      controller.abort(REASON)
+      const outcome = await securing
+      expect(outcome === REASON || (outcome as TlsFacts).alpnProtocol === 'postgresql').toBe(true)
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+      transport.destroy()
+    }
+  })
+})
