@@ -99,8 +99,7 @@ Attacks are named by their ids; a star stands for all that begin so. What an att
 
 Every attack runs on real sockets ([sockets.test.ts](../test/hostile/sockets.test.ts)), those without TLS on a clock that
 stands still as well ([virtual-time.test.ts](../test/hostile/virtual-time.test.ts)), and each in a process of its own, where
-its cost is measured ([children.measure.ts](../test/hostile/children.measure.ts): \`npm run measure\`). Those that are not yet
-answered as they should be are listed in [known-defects.ts](../test/hostile/known-defects.ts).
+its cost is measured ([children.measure.ts](../test/hostile/children.measure.ts): \`npm run measure\`).
 
 ${Object.entries(HAZARDS)
   .map(

@@ -27,8 +27,14 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
     {
       lesson: "Control characters of a server never reach a user's terminal.",
       source: 'CVE-2024-10977',
-      answeredIn: ['protocol/response-fields.ts', 'auth/choose.ts', 'auth/scram-grammar.ts'],
-      provedBy: ['startup/error-text-*', 'scram/offers-control-characters', 'tls/certificate-control-characters-*'],
+      answeredIn: ['protocol/printable.ts', 'auth/choose.ts', 'auth/scram-grammar.ts'],
+      provedBy: [
+        'startup/error-text-*',
+        'startup/error-field-named-escape',
+        'startup/client-encoding-escape',
+        'scram/offers-control-characters',
+        'tls/certificate-control-characters-*',
+      ],
     },
     {
       lesson: 'Nothing is read past the end of a message, and nothing may stand behind its last field.',

@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ATTACKS, type Attack, HostileServer } from '../../src/testing/index.ts'
-import { KNOWN_DEFECTS } from './known-defects.ts'
 import { targetOf, writeAuthority } from './target.ts'
 
 const CHILD = join(import.meta.dirname, 'child.mjs')
@@ -45,9 +44,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 describe.concurrent('in a process of its own', { timeout: 30_000 }, () => {
   for (const attack of ATTACKS) {
-    const run = KNOWN_DEFECTS.has(attack.id) ? it.skip : it
     // A process that the machine did not let run gets a second chance; what the library does, it does again.
-    run(`${attack.id}: costs little and leaves nothing`, { retry: 2 }, () => inTurn(() => survive(attack)))
+    it(`${attack.id}: costs little and leaves nothing`, { retry: 2 }, () => inTurn(() => survive(attack)))
   }
 })
 

@@ -3,7 +3,6 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { connect } from '../../src/connect.ts'
 import { ATTACKS, type Attack, HostileServer } from '../../src/testing/index.ts'
 import { failureOf } from './failure.ts'
-import { KNOWN_DEFECTS } from './known-defects.ts'
 import { everyFaceOf, secretsOnTheWire, secretsShown, textsForTheTerminal } from './secrets.ts'
 import { targetOf, writeAuthority } from './target.ts'
 
@@ -35,8 +34,7 @@ describe('on a real socket, one at a time', () => {
 })
 
 function define(attack: Attack): void {
-  const run = KNOWN_DEFECTS.has(attack.id) ? it.fails : it
-  run(`${attack.id}: a server that ${attack.title}`, () => survive(attack))
+  it(`${attack.id}: a server that ${attack.title}`, () => survive(attack))
 }
 
 async function survive(attack: Attack): Promise<void> {

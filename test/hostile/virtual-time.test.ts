@@ -8,7 +8,6 @@ import { lawful } from '../support/scripted-server.ts'
 import { settle } from '../support/virtual-clock.ts'
 import { worldOf } from '../support/world.ts'
 import { failureOf } from './failure.ts'
-import { KNOWN_DEFECTS } from './known-defects.ts'
 import { MemoryLine } from './memory-line.ts'
 
 const TIMEOUT_MS = 1_000
@@ -21,8 +20,7 @@ const TAKES_TIME = new Set(['authentication/reset-in-awaitingready'])
 
 describe('while the clock stands still', () => {
   for (const attack of ATTACKS.filter(({ id }) => !id.startsWith('tls/') && !TAKES_TIME.has(id))) {
-    const run = KNOWN_DEFECTS.has(attack.id) ? it.skip : it
-    run(`${attack.id} ends ${attack.verdict.when}`, () => endInTime(attack))
+    it(`${attack.id} ends ${attack.verdict.when}`, () => endInTime(attack))
   }
 })
 
