@@ -2,7 +2,7 @@
  * Writes the pages of docs/ that are made from the code: `npm run docs`. With `--check` it writes nothing and fails
  * if a page is not what the code says.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PARAMETERS } from '../src/config/parameters.ts'
 import { typeName } from '../src/protocol/annotate.ts'
@@ -16,6 +16,8 @@ import { drawTable } from '../src/state/diagram.ts'
 import { AWAITED, EVERYWHERE, TABLE } from '../src/state/handshake/table.ts'
 import type { Table } from '../src/state/machine.ts'
 import { SESSION_AWAITED, SESSION_EVERYWHERE, SESSION_TABLE } from '../src/state/session/table.ts'
+import { ATTACKS } from '../src/testing/attacks.ts'
+import { HAZARDS, type Hazard } from './hazards.ts'
 
 const MANUAL = 'https://www.postgresql.org/docs/current'
 const MADE = '<!-- Made by `npm run docs` from the code. Do not edit. -->\n'
@@ -87,6 +89,70 @@ ${Object.entries(PARAMETERS)
     return `| ${linked} | \`${parameter.property}\` | ${cell(parameter.meaning)} | ${cell(String(parameter.default ?? ''))} |\n`
   })
   .join('')}`,
+
+  'hazards.md': () => `${MADE}
+# Hazards
+
+What a client of PostgreSQL must survive, from [hazards.ts](hazards.ts): where each is answered here, and what proves it.
+Attacks are named by their ids; a star stands for all that begin so. What an attack does, and what it demands, is data in
+[src/testing](../src/testing), for other clients too.
+
+Every attack runs on real sockets ([sockets.test.ts](../test/hostile/sockets.test.ts)), those without TLS on a clock that
+stands still as well ([virtual-time.test.ts](../test/hostile/virtual-time.test.ts)), and each in a process of its own, where
+its cost is measured ([children.measure.ts](../test/hostile/children.measure.ts): \`npm run measure\`).
+
+${Object.entries(HAZARDS)
+  .map(
+    ([title, hazards]) =>
+      `## ${title}\n\n| hazard | source | answered in | proved by |\n|---|---|---|---|\n${hazards.map(hazardLine).join('')}`,
+  )
+  .join('\n')}
+# The catalogue
+
+${ATTACKS.length} attacks. *At once* means by what the server did, in less than a second of a deadline of five;
+*deadline* means by the clock. The phase is the name of a state in [handshake.md](handshake.md).
+
+${themes()
+  .map(
+    ([theme, attacks]) =>
+      `## ${theme} (${attacks.length})\n\n| id | the server | ends with | in | when | source |\n|---|---|---|---|---|---|\n${attacks
+        .map(
+          ({ id, title, verdict, requirement }) =>
+            `| ${id.slice(theme.length + 1)} | ${cell(printable(title))} | ${verdict.kind} | ${verdict.phase} | ${verdict.when} | ${cell(requirement.source)} |\n`,
+        )
+        .join('')}`,
+  )
+  .join('\n')}`,
+}
+
+function themes(): [theme: string, attacks: typeof ATTACKS][] {
+  const names = [...new Set(ATTACKS.map(({ id }) => id.slice(0, id.indexOf('/'))))]
+  return names.map((name) => [name, ATTACKS.filter(({ id }) => id.startsWith(`${name}/`))])
+}
+
+function hazardLine({ lesson, source, answeredIn, provedBy }: Hazard): string {
+  const files = answeredIn.map((path) => linkTo('src', path))
+  return `| ${cell(lesson)} | ${cell(source)} | ${files.join(', ')} | ${provedBy.map(proof).join(', ')} |\n`
+}
+
+/** A page that names a test or an attack that does not exist is worse than none. */
+function proof(name: string): string {
+  if (name.endsWith('.ts')) return linkTo('test', name)
+  const found = name.endsWith('*')
+    ? ATTACKS.some(({ id }) => id.startsWith(name.slice(0, -1)))
+    : ATTACKS.some(({ id }) => id === name)
+  if (!found) throw new Error(`docs/hazards.ts: there is no attack ${name}`)
+  return `\`${name}\``
+}
+
+function linkTo(folder: string, path: string): string {
+  if (!existsSync(join(import.meta.dirname, '..', folder, path)))
+    throw new Error(`docs/hazards.ts: there is no ${folder}/${path}`)
+  return `[${path}](../${folder}/${path})`
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/[^ -~]/g, '?')
 }
 
 function diagram(table: Table, first: string): string {

@@ -16,6 +16,8 @@ const { devDependencies } = JSON.parse(readFileSync(join(PROJECT, 'package.json'
 const PROGRAM = `
 import { connect, Deadline, HandshakeError, type QueryResult, type Session, type StateName, type Timeline } from 'pg-deadline'
 
+import { ATTACKS, HostileServer, type Script } from 'pg-deadline/testing'
+
 export async function ask(url: string, signal: AbortSignal): Promise<readonly QueryResult[]> {
   const session: Session = await connect(url, { timeoutMs: 3_000, signal })
   try {
@@ -29,6 +31,8 @@ export function phaseOf(error: unknown): StateName | null {
   return error instanceof HandshakeError ? error.phase : null
 }
 
+const script: Script = async (peer) => peer.sendBytes('S')
+export const server: Promise<HostileServer> = HostileServer.listen(ATTACKS[0]?.script ?? script)
 export const timelineOf = (error: HandshakeError): Timeline => error.timeline
 export const deadline: Deadline = new Deadline({ timeoutMs: 1_000 })
 
@@ -90,7 +94,7 @@ function checkMaps(packageDirectory: string, files: readonly string[]): void {
 /** The types need Node's and nothing else; that layouts are made with buffer-layout is nobody's business. */
 function checkDeclarations(packageDirectory: string, files: readonly string[]): void {
   const seen = new Set<string>()
-  const waiting = ['dist/index.d.ts']
+  const waiting = ['dist/index.d.ts', 'dist/testing/index.d.ts']
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (seen.has(name)) continue
     seen.add(name)
@@ -107,7 +111,7 @@ function checkDeclarations(packageDirectory: string, files: readonly string[]): 
       else if (!specifier.startsWith('node:')) problems.push(`${name} needs the types of ${specifier}`)
     }
   }
-  if (seen.size < 2) problems.push(`of ${files.length} files only dist/index.d.ts is within reach`)
+  if (seen.size < 3) problems.push(`of ${files.length} files only the entries are within reach`)
 }
 
 async function checkUser({ directory }: Installation): Promise<void> {

@@ -198,7 +198,20 @@ ${WORLD}
   'src/testing/imports.ts': `
     export * from '../index.ts'
     export * from '../net/transport.ts'
-${WORLD}
+    export * from 'node:net'
+    export * from 'node:tls'
+    //= style/noRestrictedImports
+    export * from 'node:dns'
+    //= style/noRestrictedImports
+    export * from 'node:http'
+    //= style/noRestrictedImports
+    export * from 'node:timers/promises'
+    //= style/noRestrictedImports
+    export * from 'node:perf_hooks'
+    //= style/noRestrictedImports
+    export * from 'buffer-layout'
+    //= style/noRestrictedGlobals
+    export const timer = setTimeout(() => {}, 1)
   `,
   'src/clocks.ts': `
     export const now = (clock: { now: () => number }, signal: AbortSignal) => [clock.now(), signal.aborted, Math.max(1, 2)]

@@ -1,0 +1,118 @@
+/** A line in memory, and the transport at its other end: the same scripts without sockets, so that time can stand still. */
+import { type Transport, TransportError } from '../../src/net/transport.ts'
+import { until } from '../../src/net/until.ts'
+import { ClientGone, type Line } from '../../src/testing/index.ts'
+
+/** What may wait unread, as in a socket's buffer. */
+const QUEUED_BYTES_MAX = 256 * 1024
+
+export class MemoryLine implements Line {
+  readonly gone: Promise<void>
+  #leave: () => void = () => {}
+  #isGone = false
+  #end: TransportError | 'FIN' | null = null
+  readonly #toClient: Buffer[] = []
+  readonly #toServer: Buffer[] = []
+  readonly #received: Buffer[] = []
+  /** Told when something has changed. */
+  readonly #waiting = new Set<() => void>()
+
+  constructor() {
+    this.gone = new Promise((resolve) => {
+      this.#leave = resolve
+    })
+  }
+
+  get receivedInClear(): Buffer {
+    return Buffer.concat(this.#received)
+  }
+
+  get receivedInTls(): Buffer {
+    return Buffer.alloc(0)
+  }
+
+  get isClosed(): boolean {
+    return this.#isGone
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    while (!this.#isGone && this.#toClient.reduce((sum, { length }) => sum + length, 0) > QUEUED_BYTES_MAX)
+      await this.#change()
+    if (this.#isGone || this.#end !== null) throw new ClientGone()
+    this.#toClient.push(Buffer.from(bytes))
+    this.#tell()
+  }
+
+  async read(): Promise<Buffer | null> {
+    for (;;) {
+      const chunk = this.#toServer.shift()
+      if (chunk !== undefined) return chunk
+      if (this.#isGone) return null
+      await this.#change()
+    }
+  }
+
+  fin(): void {
+    this.#end = 'FIN'
+    this.#tell()
+  }
+
+  reset(): void {
+    this.#toClient.splice(0)
+    this.#end = new TransportError('ECONNRESET', 'read ECONNRESET')
+    this.#tell()
+  }
+
+  stopReading(): void {}
+
+  writeOutsideTls(): Promise<void> {
+    throw new TypeError('there is no TLS in memory')
+  }
+
+  startTls(): Promise<void> {
+    throw new TypeError('there is no TLS in memory')
+  }
+
+  /** The client's end. */
+  readonly transport: Transport = {
+    read: async (signal) => {
+      for (;;) {
+        signal.throwIfAborted()
+        const chunk = this.#toClient.shift()
+        if (chunk !== undefined) {
+          this.#tell()
+          return chunk
+        }
+        if (this.#end === 'FIN') return null
+        if (this.#end !== null) throw this.#end
+        await until<void>(signal, (resolve) => {
+          this.#waiting.add(resolve)
+          return () => this.#waiting.delete(resolve)
+        })
+      }
+    },
+    write: async (bytes, signal) => {
+      signal.throwIfAborted()
+      this.#received.push(Buffer.from(bytes))
+      this.#toServer.push(Buffer.from(bytes))
+      this.#tell()
+    },
+    startTls: () => Promise.reject(new TypeError('there is no TLS in memory')),
+    destroy: () => {
+      this.#isGone = true
+      this.#leave()
+      this.#tell()
+    },
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add(resolve))
+  }
+
+  #tell(): void {
+    for (const resolve of [...this.#waiting]) {
+      this.#waiting.delete(resolve)
+      resolve()
+    }
+  }
+}
