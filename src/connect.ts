@@ -8,7 +8,7 @@ import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { type Clock, Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
-import { createKeyDerivation, type DeriveKeys, deriveKeys } from './net/kdf.ts'
+import { type DeriveKeys, deriveKeys } from './net/kdf.ts'
 import { readTlsOptions } from './net/tls.ts'
 import { type TlsOptions, TransportError } from './net/transport.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
@@ -32,8 +32,6 @@ export interface Runtime {
   readonly clock: Clock
   readonly dial: typeof dial
   readonly deriveKeys: DeriveKeys
-  /** The same without a cache, for whoever switches it off. */
-  readonly deriveKeysAnew: DeriveKeys
   readonly randomBytes: (lengthBytes: number) => Buffer
 }
 
@@ -41,7 +39,6 @@ const NODE: Runtime = {
   clock: monotonicClock,
   dial,
   deriveKeys,
-  deriveKeysAnew: createKeyDerivation({ cacheEntriesMax: 0 }),
   randomBytes,
 }
 
@@ -75,6 +72,7 @@ export async function connectWith(
   let phase: StateName = 'Disconnected'
   let deadline: Deadline | undefined
   let wire: Wire | undefined
+  let password: PasswordRequest | undefined
   let cause: unknown
 
   try {
@@ -84,7 +82,7 @@ export async function connectWith(
     deadline = startDeadline(settings, options, clock, startedMs)
     const kinds = settings.endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(settings.tls.mode)
     const tlsOptions = await readTls(settings, kinds, deadline.signal)
-    const password = passwordOf(settings)
+    password = passwordOf(settings)
     for (const [index, encryption] of kinds.entries()) {
       try {
         return await attempt(settings, encryption, tlsOptions, password, deadline.signal)
@@ -107,6 +105,7 @@ export async function connectWith(
     if (failure === null) throw error
     throw new HandshakeError(phase, failure, timeline.finish(), attempts, causeOf(error))
   } finally {
+    password?.end()
     deadline?.[Symbol.dispose]()
   }
 
@@ -152,8 +151,8 @@ export async function connectWith(
             if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
             return { type: 'TlsEstablished', tls: await opened(wire).startTls(tlsOptions, signal) }
           case 'deriveKey': {
-            const deriveKeys = settings.keyCache ? runtime.deriveKeys : runtime.deriveKeysAnew
-            return { type: 'SaslKeyDerived', keys: await deriveKeys(effect, signal) }
+            const keys = await runtime.deriveKeys({ ...effect, remember: settings.keyCache }, signal)
+            return { type: 'SaslKeyDerived', keys }
           }
           case 'useKeys':
             return { type: 'SaslKeyDerived', keys: effect.keys }

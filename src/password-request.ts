@@ -14,17 +14,22 @@ export interface PasswordRequest {
   begin(signal: AbortSignal): void
   /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
   wait(signal: AbortSignal): Promise<Secret>
+  /** The connect has settled: whoever is still busy for it is told to stop. */
+  end(): void
 }
 
 export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRequest {
   let asked: Promise<unknown> | undefined
+  // Of its own, since the connect may end in other ways than by its deadline.
+  const controller = new AbortController()
   return {
     known: typeof password === 'function' ? 'a function' : password,
 
     begin(signal) {
       if (typeof password !== 'function' || asked !== undefined) return
       // A function that throws at once fails like one that rejects.
-      asked = (async () => password(signal))()
+      signal.addEventListener('abort', () => controller.abort(signal.reason))
+      asked = (async () => password(controller.signal))()
       asked.catch(() => {})
     },
 
@@ -39,6 +44,10 @@ export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRe
         throw unusable('the function that was given for it gave a string with NUL or half of a surrogate pair')
       }
       return new Secret(given)
+    },
+
+    end() {
+      controller.abort(new DOMException('the connect has settled', 'AbortError'))
     },
   }
 }

@@ -211,6 +211,21 @@ describe('a password that is a function', () => {
     expect(session.timeline.map(({ state }) => state)).toContain('AwaitingPassword')
   })
 
+  it.each(['an error', 'success'])('is told to stop when the connect has settled without it: %s', async (how) => {
+    let given: AbortSignal | undefined
+    const password = (signal: AbortSignal) => {
+      given = signal
+      return how === 'success' ? 'secret' : new Promise<string>(() => {})
+    }
+    if (how === 'success') await connectWith(lawful(), password)
+    else {
+      const target = { ...OBJECT, sslmode: 'require', password } as const
+      await failureOf(worldOf(lawful({ tlsReply: 'N' })).connect({}, target))
+    }
+    expect(given?.aborted).toBe(true)
+    expect(given?.reason).toMatchObject({ name: 'AbortError' })
+  })
+
   it('may answer at once, and is asked once for two attempts', async () => {
     const password = vi.fn(() => 'another')
     const servers = [inTls(), lawful()]
@@ -269,17 +284,18 @@ describe('a password that is a function', () => {
 })
 
 describe('SCRAM keys', () => {
-  it('are derived anew for whoever switches the cache off', async () => {
-    const calls: string[] = []
-    const cached = worldOf(lawful(), { deriveKeys: () => Promise.reject(new Error('asked the cache')) })
-    await expect(cached.connect({}, `${TARGET}?sslmode=disable`)).rejects.toThrow('asked the cache')
-    const anew = worldOf(lawful(), {
-      deriveKeysAnew: async () => {
-        calls.push('anew')
-        throw new Error('asked anew')
+  it.each([
+    ['are remembered', '', true],
+    ['are derived anew for whoever switches the cache off', '&scram_key_cache=false', false],
+  ])('%s', async (_what, parameter, remember) => {
+    const asked: unknown[] = []
+    const world = worldOf(lawful(), {
+      deriveKeys: async (input) => {
+        asked.push(input.remember)
+        throw new Error('enough')
       },
     })
-    await expect(anew.connect({}, `${TARGET}?sslmode=disable&scram_key_cache=false`)).rejects.toThrow('asked anew')
-    expect(calls).toEqual(['anew'])
+    await expect(world.connect({}, `${TARGET}?sslmode=disable${parameter}`)).rejects.toThrow('enough')
+    expect(asked).toEqual([remember])
   })
 })

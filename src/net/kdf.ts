@@ -18,6 +18,8 @@ export interface DerivationInput {
   readonly password: Secret
   readonly salt: Uint8Array
   readonly iterations: number
+  /** Whether the keys may be taken from memory, and are kept there. Default: true. */
+  readonly remember?: boolean
 }
 
 /** Rejects with `signal.reason`, or with what PBKDF2 failed with. The keys are the caller's own copy. */
@@ -63,7 +65,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   return (input, signal) =>
     until(signal, (resolve, reject) => {
       const index = indexOf(input, indexKey)
-      const known = recall(index)
+      const known = input.remember === false ? undefined : recall(index)
       if (known !== undefined) {
         resolve(copy(known))
         return () => {}
@@ -77,11 +79,11 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
 
   function recall(index: string): ScramKeys | undefined {
     const keys = cache.get(index)
-    if (keys !== undefined) remember(index, keys)
+    if (keys !== undefined) keep(index, keys)
     return keys
   }
 
-  function remember(index: string, keys: ScramKeys): void {
+  function keep(index: string, keys: ScramKeys): void {
     cache.delete(index)
     cache.set(index, keys)
     for (const oldest of cache.keys()) {
@@ -90,9 +92,9 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
     }
   }
 
-  function enqueue(index: string, { password, salt, iterations }: DerivationInput): Job {
+  function enqueue(index: string, { password, salt, iterations, remember = true }: DerivationInput): Job {
     // The salt may be part of a buffer that is used again before our turn comes.
-    const job: Job = { index, password, salt: new Uint8Array(salt), iterations, waiters: new Set() }
+    const job: Job = { index, password, salt: new Uint8Array(salt), iterations, remember, waiters: new Set() }
     jobs.set(index, job)
     queue.add(job)
     return job
@@ -121,7 +123,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
           return
         }
         const keys = scramKeys(saltedPassword)
-        remember(job.index, keys)
+        if (job.remember !== false) keep(job.index, keys)
         end(job, ({ resolve }) => resolve(copy(keys)))
       })
     } catch (error) {
@@ -153,11 +155,11 @@ interface Job extends DerivationInput {
 /**
  * What a pair of keys is found by. It must not tell the password: from a plain hash (in a heap snapshot, say) one could be
  * guessed as fast as hashes are computed. Under a random key of this process it says nothing to anybody who has not that
- * key as well. The numbers in front keep salt and password apart.
+ * key as well. The numbers in front keep salt and password apart; what must not be remembered is looked for elsewhere.
  */
-function indexOf({ password, salt, iterations }: DerivationInput, key: Uint8Array): string {
+function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: Uint8Array): string {
   return createHmac('sha256', key)
-    .update(`${iterations}:${salt.length}:`)
+    .update(`${remember}:${iterations}:${salt.length}:`)
     .update(salt)
     .update(password.reveal())
     .digest('base64')

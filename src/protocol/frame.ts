@@ -105,7 +105,7 @@ export class FrameReader {
 }
 
 /** Peers that are often met behind the wrong port, or in the wrong century. */
-function recognizeStranger(seen: string): string | null {
+export function recognizeStranger(seen: string): string | null {
   if (seen.startsWith('HTTP/')) return 'an HTTP server answered; this is not the port of a PostgreSQL server'
   if (seen.startsWith('SSH-')) return 'an SSH server answered; this is not the port of a PostgreSQL server'
   // A postmaster that cannot fork writes its error as servers before 7.4 did: 'E', text, NUL, without a length.

@@ -4,6 +4,7 @@
  * Manual: #PROTOCOL-FLOW-SSL.
  */
 import { Fault } from './failure.ts'
+import { recognizeStranger } from './frame.ts'
 
 /** 'S': go on with TLS. 'N': not here. 'E': an ErrorResponse begins, from a server that does not know SSLRequest. */
 export type TlsReply = 'S' | 'N' | 'E'
@@ -18,7 +19,11 @@ export function decodeTlsReply(received: Buffer): TlsReply {
   // What follows an 'E' is the error itself, and nobody reads it: see the table of the handshake.
   if (byte === 'E') return 'E'
   if (byte !== 'S' && byte !== 'N') {
-    throw misbehaved("one byte, 'S' or 'N'", `0x${received.toString('hex', 0, 1)}`)
+    const stranger = recognizeStranger(received.toString('latin1', 0, 16))
+    throw misbehaved(
+      "one byte, 'S' or 'N'",
+      `0x${received.toString('hex', 0, 1)}${stranger === null ? '' : ` (${stranger})`}`,
+    )
   }
   if (received.length > 1) throw misbehaved(`nothing behind '${byte}'`, `${received.length - 1} bytes in plaintext`)
   return byte

@@ -35,7 +35,10 @@ export class HandshakeError extends Error {
     attempts: readonly FailedAttempt[],
     options?: ErrorOptions,
   ) {
-    super(sentence(failure, phase, AWAITED[phase]), options)
+    const earlier = attempts
+      .slice(0, -1)
+      .map((attempt) => `; the attempt before: ${sentence(attempt.failure, attempt.phase, AWAITED[attempt.phase])}`)
+    super(sentence(failure, phase, AWAITED[phase]) + earlier.join(''), options)
     this.name = nameFor(failure) ?? 'HandshakeError'
     this.phase = phase
     this.failure = failure
@@ -91,7 +94,8 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
     case 'refused': {
       const code = [failure.severity, failure.sqlstate && `SQLSTATE ${failure.sqlstate}`].filter(Boolean).join(', ')
       const hint = failure.fields.get('hint') ?? REMEDIES.get(failure.sqlstate)
-      return `the server refused in ${phase}: ${failure.message} (${code})${hint === undefined ? '' : `; ${hint}`}`
+      const shownCode = code === '' ? '' : ` (${code})`
+      return `the server refused in ${phase}: ${failure.message}${shownCode}${hint === undefined ? '' : `; ${hint}`}`
     }
     case 'misbehaved':
       return `the server broke the protocol in ${phase}: expected ${oneOf(failure.expected)}, received ${failure.received}`

@@ -287,6 +287,34 @@ describe('what is remembered', () => {
     expect(await first).toEqual(await second)
   })
 
+  it('is not asked, and not added to, by whoever wants nothing remembered', async () => {
+    const threads = derivation({ concurrency: 2 })
+    const anew = () =>
+      threads.derive(
+        { password: new Secret('one'), salt: SALT, iterations: 1, remember: false },
+        new AbortController().signal,
+      )
+    for (const count of [1, 2]) {
+      const deriving = anew()
+      expect(threads.begun).toHaveLength(count)
+      await threads.end(count - 1)
+      await deriving
+    }
+    expect(await ask(threads, 'one')).toBe('computed')
+    expect(await ask(threads, 'one')).toBe('known')
+  })
+
+  it('or not, makes no difference to how many threads are taken', async () => {
+    const threads = derivation({ concurrency: 2 })
+    const signal = new AbortController().signal
+    const deriving = [true, false, true, false].map((remember, index) =>
+      threads.derive({ password: new Secret(`password ${index}`), salt: SALT, iterations: 1, remember }, signal),
+    )
+    expect(threads.begun).toHaveLength(2)
+    for (let index = 0; index < 4; index++) await threads.end(index)
+    await Promise.all(deriving)
+  })
+
   it('is forgotten with who remembers it: another derivation knows nothing', async () => {
     const [one, other] = [derivation(), derivation()]
     expect(await ask(one, 'one')).toBe('computed')

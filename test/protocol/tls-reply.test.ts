@@ -27,10 +27,16 @@ describe('the answer to SSLRequest', () => {
     ['\0', '0x00'],
     ['s', '0x73'],
   ])('that is another byte is named, not passed on', (reply, shown) => {
-    expect(failureOf(() => decode(`${reply}TTP/1.1`))).toEqual({
+    expect(failureOf(() => decode(reply))).toEqual({
       kind: 'misbehaved',
       expected: ["one byte, 'S' or 'N'"],
       received: shown,
+    })
+  })
+
+  it('of somebody else is named', () => {
+    expect(failureOf(() => decode('HTTP/1.1 400 Bad Request'))).toMatchObject({
+      received: '0x48 (an HTTP server answered; this is not the port of a PostgreSQL server)',
     })
   })
 })

@@ -28,6 +28,7 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
     refused('28P01', 'FATAL', [['hint', 'the server knows better']]),
     'the server refused in AwaitingVerdict: no (FATAL, SQLSTATE 28P01); the server knows better',
   ],
+  [refused('', ''), 'the server refused in AwaitingVerdict: no'],
   [refused('XX000', ''), 'the server refused in AwaitingVerdict: no (SQLSTATE XX000)'],
   [
     { kind: 'misbehaved', expected: ['A', 'B', 'C'], received: 'D' },
@@ -108,6 +109,16 @@ describe('an error', () => {
     const error = new HandshakeError('Dialing', failure, [], [], { cause })
     expect(error).toMatchObject({ phase: 'Dialing', failure, timeline: [], cause })
     expect(new HandshakeError('Dialing', failure, [], [])).not.toHaveProperty('cause')
+  })
+
+  it('tells of the attempts before the last one too', () => {
+    const attempts = [
+      { phase: 'SecuringTransport', failure: { kind: 'unproven', what: 'server certificate' } },
+      { phase: 'Dialing', failure: { kind: 'lost', code: 'ECONNREFUSED', detail: 'refused' } },
+    ] as const
+    expect(new HandshakeError('Dialing', attempts[1].failure, [], attempts).message).toBe(
+      'the connection failed in Dialing: refused (ECONNREFUSED); the attempt before: the server did not prove who it is, in SecuringTransport: server certificate; do not trust it, and check host and password',
+    )
   })
 
   it('of a session has the SQLSTATE at hand', () => {

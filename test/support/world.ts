@@ -23,7 +23,6 @@ export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}):
     clock,
     dial: server.dial,
     deriveKeys,
-    deriveKeysAnew: changes.deriveKeys ?? deriveKeys,
     randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),
     ...changes,
   }

@@ -27,8 +27,10 @@ export function nextMove(state: State): OwnMove | null {
 }
 
 /** Whether the caller's function has to be asked: not if no method that is allowed would take a password. */
-export function asksForPassword({ password, scramKeys, requireAuth }: Attempt): boolean {
+export function asksForPassword({ password, scramKeys, requireAuth, channelBinding, encryption }: Attempt): boolean {
   if (password !== 'a function') return false
+  // Such an attempt ends before anything is sent.
+  if (channelBinding === 'require' && encryption === 'off') return false
   const scramNeedsIt = scramKeys === null && allows(requireAuth, 'scram-sha-256')
   return scramNeedsIt || allows(requireAuth, 'password') || allows(requireAuth, 'md5')
 }

@@ -149,7 +149,8 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     AuthenticationSASL: ({ attempt, tls, protocolVersion, notices }, { mechanisms }) => {
       admit(attempt, 'scram-sha-256')
       const { channelBinding: policy } = attempt
-      const certificate = policy === 'disable' ? null : (tls?.serverCertificate ?? null)
+      const isOffered = policy !== 'disable' && mechanisms.includes('SCRAM-SHA-256-PLUS')
+      const certificate = isOffered ? (tls?.serverCertificate ?? null) : null
       const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)
       const { mechanism, binding } = chooseMechanism(mechanisms, policy, { secured: tls !== null, endPoint })
       const start = beginScram(attempt.clientNonce, mechanism, binding)

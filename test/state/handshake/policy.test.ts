@@ -49,6 +49,13 @@ describe('the function for the password', () => {
     expect([asks('none'), asks('gss,sspi'), asks('scram-sha-256', true)]).toEqual([false, false, false])
   })
 
+  it('is not asked for an attempt that cannot succeed: channel binding without TLS', () => {
+    const attempt = { ...ATTEMPT, password: 'a function', channelBinding: 'require' } as const
+    expect(asksForPassword({ ...attempt, encryption: 'off' })).toBe(false)
+    expect(asksForPassword({ ...attempt, encryption: 'required' })).toBe(true)
+    expect(asksForPassword({ ...attempt, encryption: 'off', channelBinding: 'prefer' })).toBe(true)
+  })
+
   it('is not there if there is a password', () => {
     expect(asksForPassword(ATTEMPT)).toBe(false)
     expect(asksForPassword({ ...ATTEMPT, password: null })).toBe(false)

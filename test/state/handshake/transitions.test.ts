@@ -245,6 +245,13 @@ describe('channel binding', () => {
     expect(firstMessage(asked(), offer('SCRAM-SHA-256'))).toEqual(['SCRAM-SHA-256', 'n,,'])
   })
 
+  it('that is not offered or not wanted does not look at the certificate, which may be an odd one', () => {
+    const odd = Buffer.from('not a certificate')
+    expect(firstMessage(inTls('prefer', odd), offer('SCRAM-SHA-256'))).toEqual(['SCRAM-SHA-256', 'y,,'])
+    expect(firstMessage(inTls('disable', odd), both)).toEqual(['SCRAM-SHA-256', 'n,,'])
+    expect(failureAfter(inTls('prefer', odd), both)).toMatchObject({ kind: 'malformed', message: 'Certificate' })
+  })
+
   it.each(['AuthenticationOk', 'AuthenticationCleartextPassword', 'AuthenticationMD5Password'] as const)(
     'that is required is not given up for %s',
     (type) => {
