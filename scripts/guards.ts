@@ -1,6 +1,12 @@
 /**
- * Takes every guard out, one at a time, and runs the tests that should notice: `npm run guards`. A guard is an `if` that
- * throws; taken out, its condition is false. A guard whose removal fails no test is not guarded, and this fails.
+ * Takes every guard out, one at a time, and runs the tests that should notice: `npm run guards`. A guard is
+ *
+ * - a `throw`: an `if` that throws; taken out, its condition is false;
+ * - an `early return` in front of something that throws; taken out, its condition is true;
+ * - a `call` of a function that throws or does nothing else; taken out, it is gone;
+ * - a `verdict`: an `if` that returns, in a function that judges; taken out, its condition is false.
+ *
+ * A guard whose removal fails no test is not guarded, and this fails.
  *
  * `npm run guards -- src/auth` looks at one folder or file only. Works on copies: the tree is not touched.
  */
@@ -8,14 +14,8 @@ import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
-
-interface Guard {
-  readonly file: string
-  readonly line: number
-  readonly condition: string
-  /** The file without it. */
-  readonly without: string
-}
+import { findGuards, type Guard } from './guards/find.ts'
+import { UNREACHABLE } from './guards/unreachable.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'biome.json']
@@ -30,31 +30,30 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
   ['src/', ['test/connect.test.ts', 'test/connect-tls.test.ts', 'test/session.test.ts']],
 ]
 
-/** Guards against ourselves, which the types make unreachable: what they say, and why they stay all the same. */
-const UNREACHABLE: readonly string[] = [
-  // connect.ts: the table lets nobody speak before the transport is open, nor TLS begin unasked.
-  'wire === undefined',
-  'tlsOptions === null',
-]
-
 const wanted = process.argv.slice(2)
 const guards = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .map((name) => `src/${name.split(sep).join('/')}`)
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts') && !name.startsWith('src/testing/'))
   .filter((name) => wanted.length === 0 || wanted.some((path) => name.startsWith(path)))
-  .flatMap(findGuards)
-  .filter(({ condition }) => !UNREACHABLE.includes(condition))
+  .flatMap((name) => findGuards(name, readFileSync(join(ROOT, name), 'utf8')))
+  .filter(({ file, text }) => !UNREACHABLE.some((one) => one.file === file && one.text === text))
 
 if (guards.length === 0) throw new Error(`no guards in ${wanted.join(', ')}`)
-console.log(`${guards.length} guards`)
+console.log(
+  `${guards.length} guards: ${count('throw')}, ${count('early return')}, ${count('call')}, ${count('verdict')}`,
+)
 
 const survivors: Guard[] = []
 const queue = [...guards]
 await Promise.all(Array.from({ length: Math.min(availableParallelism(), guards.length) }, work))
 
-for (const { file, line, condition } of survivors) console.error(`not noticed: ${file}:${line}: if (${condition})`)
+for (const { file, line, kind, text } of survivors) console.error(`not noticed: ${file}:${line}: ${kind}: ${text}`)
 console.log(`${guards.length - survivors.length} of ${guards.length} guards are noticed when they are taken out`)
 if (survivors.length > 0) process.exitCode = 1
+
+function count(kind: Guard['kind']): string {
+  return `${guards.filter((guard) => guard.kind === kind).length} of kind '${kind}'`
+}
 
 async function work(): Promise<void> {
   const copy = mkdtempSync(join(tmpdir(), 'guards-'))
@@ -92,35 +91,4 @@ function testsFail(cwd: string, tests: readonly string[]): Promise<boolean> {
     child.on('error', reject)
     child.on('exit', (code) => resolve(code !== 0))
   })
-}
-
-/** `if (…) throw …` and `if (…) { throw … }`, comments between them allowed. */
-function findGuards(file: string): Guard[] {
-  const text = readFileSync(join(ROOT, file), 'utf8')
-  const found: Guard[] = []
-  for (const { index } of text.matchAll(/\bif \(/g)) {
-    const begin = index + 'if ('.length
-    const end = closingParenthesis(text, begin)
-    if (!/^\)\s*(\{\s*)?(\/\/[^\n]*\s*)*throw\b/.test(text.slice(end))) continue
-    const condition = text.slice(begin, end)
-    // `if (!(error instanceof Fault)) throw error` passes on what is not its own: no guard against a server.
-    if (/^!\(?\w+ instanceof/.test(condition)) continue
-    found.push({
-      file,
-      line: text.slice(0, index).split('\n').length,
-      condition: condition.replace(/\s+/g, ' ').trim(),
-      without: `${text.slice(0, begin)}false && (${condition})${text.slice(end)}`,
-    })
-  }
-  return found
-}
-
-function closingParenthesis(text: string, from: number): number {
-  let depth = 1
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === '(') depth += 1
-    else if (text[at] === ')') depth -= 1
-    if (depth === 0) return at
-  }
-  throw new Error('a parenthesis is not closed')
 }
