@@ -65,7 +65,7 @@ function chooseTrust(
   const hasFile = rootCertificate !== null && rootCertificate !== 'system'
   const revocationList = given.sslcrl ?? (hasFile ? findDefault('root.crl', mode, surroundings) : null)
   const verifies = mode === 'verify-ca' || mode === 'verify-full'
-  if (verifies && rootCertificate === null && !holds(nodeOptions, 'ca', 'secureContext')) {
+  if (verifies && rootCertificate === null && !holds(nodeOptions, 'ca')) {
     throw unusable(
       'sslrootcert',
       `is not given, and there is no root.crt in the home directory, but sslmode ${mode} has to verify the server; ` +
@@ -83,12 +83,11 @@ function chooseCertificate(
 ): Pick<TlsSettings, 'certificateMode' | 'certificate' | 'key'> {
   const certificateMode = given.sslcertmode ?? 'allow'
   if (certificateMode === 'disable') return { certificateMode, certificate: null, key: null }
-  const fallback = (file: string) =>
-    holds(nodeOptions, 'cert', 'pfx', 'secureContext') ? null : findDefault(file, mode, surroundings)
+  const fallback = (file: string) => (holds(nodeOptions, 'cert', 'pfx') ? null : findDefault(file, mode, surroundings))
   const certificate = given.sslcert ?? fallback('postgresql.crt')
   // A key is of no use without a certificate, so libpq does not look for one either.
   const key = given.sslkey ?? (certificate === null ? null : fallback('postgresql.key'))
-  if (mode !== 'disable' && certificate !== null && key === null && !holds(nodeOptions, 'key', 'secureContext')) {
+  if (mode !== 'disable' && certificate !== null && key === null && !holds(nodeOptions, 'key')) {
     throw unusable(
       'sslkey',
       'is not given, and there is no postgresql.key in the home directory, but there is a certificate that needs it; ' +

@@ -20,16 +20,27 @@ const REFUSED_NODE_OPTIONS: Readonly<Record<string, string>> = {
   ALPNProtocols: "it is always 'postgresql'",
   rejectUnauthorized: 'how the server is verified says sslmode',
   checkServerIdentity: 'how the server is verified says sslmode',
+  secureContext: 'it would take the place of sslrootcert, sslcrl and the versions; give ca, cert, key and crl',
   // Node does not check the server's name if the server resumes a session.
   session: 'a resumed session is not verified anew',
+}
+
+const MATERIAL: readonly string[] = ['ca', 'crl', 'cert', 'key', 'pfx']
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === '') return true
+  if (Array.isArray(value)) return value.length === 0 || value.some(isEmpty)
+  return ArrayBuffer.isView(value) && value.byteLength === 0
 }
 
 /** A copy of the options, without those that are undefined. Throws Fault, which names the parameter `name`. */
 export function readOptions(name: string, options: object): NodeTlsOptions {
   const given = readProperties(name, options).filter(([, value]) => value !== undefined)
-  for (const [option] of given) {
+  for (const [option, value] of given) {
     const advice = Object.hasOwn(REFUSED_NODE_OPTIONS, option) ? REFUSED_NODE_OPTIONS[option] : undefined
     if (advice !== undefined) throw unusable(name, `may not hold '${option}': ${advice}`)
+    // Of nothing Node makes its own public roots, or no certificate at all.
+    if (MATERIAL.includes(option) && isEmpty(value)) throw unusable(name, `holds an empty '${option}'; leave it out`)
   }
   return Object.fromEntries(given)
 }

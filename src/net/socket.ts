@@ -6,6 +6,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { Fault } from '../protocol/failure.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
 import { secure } from './tls.ts'
+import { lost as describeLost } from './tls-error.ts'
 import { type TlsOptions, type Transport, TransportError } from './transport.ts'
 import { until } from './until.ts'
 
@@ -134,5 +135,5 @@ class SocketTransport implements Transport {
 }
 
 function lost(error: NodeJS.ErrnoException): TransportError {
-  return new TransportError(error.code ?? 'EUNKNOWN', error.message, { cause: error })
+  return describeLost(error, 'EUNKNOWN')
 }

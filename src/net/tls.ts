@@ -13,6 +13,7 @@ import {
   checkServerIdentity,
   connect,
   createSecureContext,
+  DEFAULT_CIPHERS,
   type SecureContext,
   type SecureContextOptions,
   type TLSSocket,
@@ -21,6 +22,7 @@ import type { Secret } from '../auth/secret.ts'
 import { Fault } from '../protocol/failure.ts'
 import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
+import { lost } from './tls-error.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
 import { until } from './until.ts'
 
@@ -42,6 +44,12 @@ export interface TlsParameters {
 /** The protocol's name in ALPN: #PROTOCOL-FLOW-SSL. */
 const ALPN_PROTOCOL = 'postgresql'
 
+/** Without the key exchange over a prime of the server's choice: a huge one keeps the event loop busy for a second. */
+const CIPHERS = `${DEFAULT_CIPHERS}:!kDHE`
+
+/** The names in a certificate may take 100 KB, and a stranger wrote them. */
+const MISMATCH_LENGTH_MAX = 200
+
 /**
  * Read the files that the parameters name. Rejects with `signal.reason`, and with Fault 'config' for a file that cannot be
  * read, does not hold what it should, or is missing though sslmode needs it.
@@ -53,10 +61,9 @@ export async function readTlsOptions(
 ): Promise<TlsOptions> {
   const { mode, rootCertificate, keyPassword, minVersion, maxVersion, nodeOptions } = parameters
   const system = rootCertificate === 'system'
-  const hasRoots = rootCertificate !== null || nodeOptions?.ca !== undefined
+  const hasRoots = rootCertificate !== null || Boolean(nodeOptions?.ca)
   const verifies = mode === 'verify-ca' || mode === 'verify-full'
-  // A context of the caller's own brings its roots along.
-  if (verifies && !hasRoots && nodeOptions?.secureContext === undefined) {
+  if (verifies && !hasRoots) {
     throw new Fault({
       kind: 'config',
       parameter: 'sslrootcert',
@@ -77,12 +84,17 @@ export async function readTlsOptions(
     ['sslcrl', crl !== null && { crl }],
   ]
   if (cert !== null && key !== null) checkPair(cert, key, passphrase)
-  const rest = { ...(minVersion && { minVersion }), ...(maxVersion && { maxVersion }), ...nodeOptions }
+  const rest = {
+    ciphers: CIPHERS,
+    ...(minVersion && { minVersion }),
+    ...(maxVersion && { maxVersion }),
+    ...nodeOptions,
+  }
   return {
     host,
     sendServerName: parameters.sendServerName,
     verify: mode === 'verify-full' ? 'chain and name' : verifies || hasRoots ? 'the chain' : 'nothing',
-    node: { ...nodeOptions, secureContext: nodeOptions?.secureContext ?? createContext(material, rest) },
+    node: { ...nodeOptions, secureContext: createContext(material, rest) },
   }
 }
 
@@ -96,9 +108,14 @@ function createContext(material: readonly Material[], rest: SecureContextOptions
     return createSecureContext(merged)
   } catch (error) {
     const culprit = material.find(([, options]) => options !== false && !isUsable(options))
-    throw unusable(culprit?.[0] ?? 'tls', error)
+    const parameter = culprit?.[0] ?? 'tls'
+    const isLocked = parameter === 'sslkey' && LOCKED.test((error as NodeJS.ErrnoException).code ?? '')
+    throw unusable(isLocked ? 'sslpassword' : parameter, error)
   }
 }
+
+/** Node's codes for an encrypted key whose password is missing or wrong. */
+const LOCKED = /DECRYPT|PASSPHRASE|INTERRUPTED_OR_CANCELLED/
 
 function isUsable(options: SecureContextOptions): boolean {
   try {
@@ -152,8 +169,7 @@ export async function secure(
   })
   secured.on('error', () => {})
   await until<void>(signal, (resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException) =>
-      reject(new TransportError(error.code ?? 'ETLS', error.message, { cause: error }))
+    const onError = (error: NodeJS.ErrnoException) => reject(lost(error, 'ETLS'))
     const onClose = () => reject(new TransportError('ECLOSED', 'the connection was closed during the TLS handshake'))
     secured.once('secureConnect', resolve).once('error', onError).once('close', onClose)
     return () => secured.off('secureConnect', resolve).off('error', onError).off('close', onClose)
@@ -183,6 +199,10 @@ function openTls(options: ConnectionOptions): TLSSocket {
 
 function unusable(parameter: string, cause: unknown): Fault {
   const { code, message } = cause as NodeJS.ErrnoException
+  // Node's text quotes the value, which may be a passphrase.
+  if (code?.startsWith('ERR_INVALID_ARG_')) {
+    return new Fault({ kind: 'config', parameter, problem: `cannot be used (${code})` })
+  }
   // OpenSSL's texts name the routine and the reason, never the content of a key.
   return new Fault(
     { kind: 'config', parameter, problem: `cannot be used (${code ?? 'unusable'}: ${message})` },
@@ -202,5 +222,8 @@ function findRejection(
   }
   if (verify === 'the chain') return null
   const mismatch = checkServerIdentity(host, certificate.toLegacyObject())
-  return mismatch === undefined ? null : `server certificate (${printable(mismatch.message)})`
+  if (mismatch === undefined) return null
+  const { message } = mismatch
+  const bounded = message.length > MISMATCH_LENGTH_MAX ? `${message.slice(0, MISMATCH_LENGTH_MAX - 1)}…` : message
+  return `server certificate (${printable(bounded)})`
 }

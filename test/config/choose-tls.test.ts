@@ -225,7 +225,7 @@ describe('a certificate without its key', () => {
     expect(readTls({ sslcert: 'cert', tls: { key: 'PEM' } })).toMatchObject({ certificate: 'cert', key: null })
   })
 
-  test.each(['cert', 'pfx', 'secureContext'])('is not looked for if Node is given %s', (option) => {
+  test.each(['cert', 'pfx'])('is not looked for if Node is given %s', (option) => {
     const target = { tls: { [option]: 'PEM' } } as ConnectTarget
     expect(readTls(target, equipped)).toMatchObject({ certificate: null, key: null })
   })
@@ -252,12 +252,20 @@ describe('options of Node', () => {
     ['rejectUnauthorized', 'says sslmode'],
     ['checkServerIdentity', 'says sslmode'],
     ['session', 'not verified anew'],
+    ['secureContext', 'place of sslrootcert'],
   ])('may not hold %s', (option, advice) => {
     const failure = refused({ tls: { [option]: 'x' } })
     expect(failure.parameter).toBe('tls')
     expect(failure.problem).toContain(`may not hold '${option}': `)
     expect(failure.problem).toContain(advice)
     expect(readTls({ tls: { [option]: undefined } }).nodeOptions).toEqual({})
+  })
+
+  test.each(['ca', 'crl', 'cert', 'key', 'pfx'])('may not hold an empty %s', (option) => {
+    for (const value of [null, '', [], [''], Buffer.alloc(0)]) {
+      const failure = refused({ tls: { [option]: value } })
+      expect(failure).toMatchObject({ parameter: 'tls', problem: `holds an empty '${option}'; leave it out` })
+    }
   })
 
   test('that every object inherits are none', () => {

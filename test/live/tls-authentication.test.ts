@@ -242,7 +242,6 @@ describe('a password in the clear', () => {
   it('does not leave outside of it unless told to, whichever way plaintext came about', async () => {
     for (const to of [
       target('by_password', { sslmode: 'disable' }),
-      target('by_password', { sslmode: 'allow' }),
       target('by_password', { sslmode: 'prefer' }, withoutTls),
     ]) {
       const error = await handshakeFailureOf(connect(to))
@@ -254,17 +253,31 @@ describe('a password in the clear', () => {
   })
 })
 
+describe('a password in the clear under allow', () => {
+  it('leaves in the second attempt, which is the one in TLS', async () => {
+    const { session, written } = await watch(target('by_password', { sslmode: 'allow' }))
+    await session.close()
+    expect(session.tls).not.toBe(null)
+    expect(written.split(PASSWORD)).toHaveLength(2)
+    // SSLRequest, #PROTOCOL-MESSAGE-FORMATS-SSLREQUEST: what comes after it is encrypted.
+    expect(written.indexOf(PASSWORD)).toBeGreaterThan(written.indexOf('\x04\xd2\x16\x2f'))
+    expect(written).toContain('\x04\xd2\x16\x2f')
+  })
+})
+
 describe('a password from a function', () => {
   it('is fetched once, under the signal of the connect, though sslmode allow makes two attempts', async () => {
     const signals: AbortSignal[] = []
     const password = async (signal: AbortSignal) => {
+      expect(signal.aborted).toBe(false)
       signals.push(signal)
       return PASSWORD
     }
     await using session = await connect(target('tls_only', { sslmode: 'allow', password }))
     expect(session.tls).not.toBe(null)
     expect(signals).toEqual([expect.any(AbortSignal)])
-    expect(signals[0]?.aborted).toBe(false)
+    // The connect has settled: whoever were still busy for it is told to stop.
+    expect(signals[0]?.aborted).toBe(true)
     expect(session.timeline.map(({ state }) => state)).toContain('AwaitingPassword')
   })
 

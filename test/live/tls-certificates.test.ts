@@ -273,7 +273,7 @@ describe('a client certificate', () => {
   it('whose key is encrypted needs the right password, which is shown nowhere', async () => {
     for (const sslpassword of [undefined, 'open barley']) {
       const error = await handshakeFailureOf(connect(target({ ...certified, ...encrypted, sslpassword })))
-      expect(error).toMatchObject({ phase: 'Disconnected', failure: { kind: 'config', parameter: 'sslkey' } })
+      expect(error).toMatchObject({ phase: 'Disconnected', failure: { kind: 'config', parameter: 'sslpassword' } })
       expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('barley')
     }
   })

@@ -82,6 +82,23 @@ async function untilStill(measure: () => number): Promise<number> {
   return last
 }
 
+describe('a socket', () => {
+  it('is not even made on a signal that is aborted already', async () => {
+    let made = 0
+    const count = () => {
+      made += 1
+    }
+    subscribe('net.client.socket', count)
+    try {
+      const opening = openSocket({ host: '127.0.0.1', port: listener.port }, AbortSignal.abort(REASON))
+      await expect(opening).rejects.toBe(REASON)
+    } finally {
+      unsubscribe('net.client.socket', count)
+    }
+    expect(made).toBe(0)
+  })
+})
+
 describe('what is read', () => {
   it('comes in order, and after the peer has ended its side there is null, again and again', async () => {
     const bytes = pattern(MEBIBYTE)
@@ -262,6 +279,12 @@ describe('a transport that is let go', () => {
 
 describe('TLS', () => {
   const options = { host: 'db.example', sendServerName: true, verify: 'nothing', node: {} } as const
+
+  it('does not begin for a caller who is gone, who hears of nothing else', async () => {
+    peer.write('SZ')
+    await untilTrue(() => socket.bytesRead === 2, 'two bytes arrive')
+    await expect(transport.startTls(options, AbortSignal.abort(REASON))).rejects.toBe(REASON)
+  })
 
   it('does not begin over bytes that came in plaintext and were not read (CVE-2021-23222)', async () => {
     peer.write('SZ')

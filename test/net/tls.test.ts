@@ -5,7 +5,7 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSecureContext, createServer, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls'
+import { createServer, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/auth/secret.ts'
 import { openSocket } from '../../src/net/socket.ts'
@@ -140,9 +140,9 @@ describe('the files of the configuration', () => {
   it.each([
     ['sslcert', { certificate: pathOf('client.key'), key: pathOf('client.key') }],
     ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client.crt') }],
-    ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }],
+    ['sslpassword', { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }],
     [
-      'sslkey',
+      'sslpassword',
       {
         certificate: pathOf('client.crt'),
         key: pathOf('client-encrypted.key'),
@@ -226,7 +226,6 @@ describe('what of the certificate must be believed', () => {
     ['verify-full', roots, 'chain and name'],
     ['verify-full', { rootCertificate: 'system' }, 'chain and name'],
     ['verify-full', ca, 'chain and name'],
-    ['verify-full', { nodeOptions: { secureContext: createSecureContext() } }, 'chain and name'],
   ] as const)('under %s with %o is %s', async (mode, changes, verify) => {
     await expect(readOptions({ mode, ...changes })).resolves.toMatchObject({ verify })
   })
@@ -266,6 +265,12 @@ describe('what of the certificate must be believed', () => {
     expect(tls.rejection).toEqual(rejection === null ? null : expect.stringContaining(rejection))
     const { raw } = new X509Certificate(read(certificate))
     expect(Buffer.from(tls.serverCertificate ?? []).equals(raw)).toBe(true)
+  })
+
+  it('is told in a bounded sentence', async () => {
+    await using listener = await listen()
+    const { tls } = await secure(listener, { mode: 'verify-full', ...roots }, `${'a'.repeat(300)}.example`)
+    expect(tls.rejection).toMatch(/^server certificate \(.{199}…\)$/)
   })
 
   it('is the address, if that is what was dialed', async () => {
@@ -357,6 +362,21 @@ describe("the options of Node's own", () => {
     expect(listener.clients[0]?.getPeerCertificate().subject.CN).toBe('certified')
   })
 
+  it('are not quoted where Node would: a passphrase may be among them', async () => {
+    const nodeOptions = { key: read('client-encrypted.key'), passphrase: 20241234 as unknown as string }
+    const error = await failureOf(readOptions({ nodeOptions }))
+    expect(error).toMatchObject({ failure: { problem: 'cannot be used (ERR_INVALID_ARG_TYPE)' } })
+    expect((error as Error).cause).toBeUndefined()
+  })
+
+  it('alone bring a key exchange over a prime of the server', async () => {
+    const ciphers = 'DHE-RSA-AES128-GCM-SHA256'
+    const rsa = { cert: read('rsa.crt'), key: read('rsa.key'), dhparam: 'auto' }
+    await using listener = await listen({ ...rsa, ciphers, maxVersion: 'TLSv1.2' })
+    expect(await failureOf(secure(listener))).toBeInstanceOf(TransportError)
+    expect((await secure(listener, { nodeOptions: { ciphers } })).tls.cipher).toBe(ciphers)
+  })
+
   it('choose the cipher', async () => {
     await using listener = await listen()
     const nodeOptions = { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }
@@ -366,6 +386,14 @@ describe("the options of Node's own", () => {
 })
 
 describe('a transport in TLS', () => {
+  it('says which certificate is missed', async () => {
+    await using listener = await listen({ requestCert: true, ca: read('ca.crt') })
+    const { transport } = await secure(listener, { minVersion: 'TLSv1.3' })
+    expect(await failureOf(transport.read(caller.signal))).toMatchObject({
+      message: 'the server wants a client certificate: give sslcert and sslkey',
+    })
+  })
+
   it('is read and written as before, byte for byte', async () => {
     await using listener = await listen()
     const { transport } = await secure(listener)
@@ -478,6 +506,8 @@ describe('a handshake', () => {
     expect(error).toBeInstanceOf(TransportError)
     expect((error as TransportError).code).toMatch(/^ERR_SSL_|^EPROTO/)
     expect((error as TransportError).cause).toBeInstanceOf(Error)
+    expect((error as Error).message).not.toMatch(/openssl\/|\n/)
+    if (String(answer).startsWith('HTTP')) expect((error as Error).message).toContain('is not TLS')
   })
 
   it.each([
