@@ -42,6 +42,7 @@ if (guards.length === 0) throw new Error(`no guards in ${wanted.join(', ')}`)
 console.log(
   `${guards.length} guards: ${count('throw')}, ${count('early return')}, ${count('call')}, ${count('verdict')}`,
 )
+await inCopy(checkThatTestsPass)
 
 const survivors: Guard[] = []
 const queue = [...guards]
@@ -56,10 +57,7 @@ function count(kind: Guard['kind']): string {
 }
 
 async function work(): Promise<void> {
-  const copy = mkdtempSync(join(tmpdir(), 'guards-'))
-  try {
-    for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
-    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+  await inCopy(async (copy) => {
     for (let guard = queue.shift(); guard !== undefined; guard = queue.shift()) {
       const path = join(copy, guard.file)
       const original = readFileSync(path, 'utf8')
@@ -69,6 +67,22 @@ async function work(): Promise<void> {
       if (!noticed) survivors.push(guard)
       process.stdout.write(noticed ? '.' : 'S')
     }
+  })
+}
+
+/** Tests that fail anyway would notice everything. */
+async function checkThatTestsPass(copy: string): Promise<void> {
+  for (const tests of new Set(guards.map(({ file }) => testsFor(file)))) {
+    if (await testsFail(copy, tests)) throw new Error(`fails with every guard in its place: ${tests.join(' ')}`)
+  }
+}
+
+async function inCopy(run: (copy: string) => Promise<void>): Promise<void> {
+  const copy = mkdtempSync(join(tmpdir(), 'guards-'))
+  try {
+    for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+    await run(copy)
   } finally {
     rmSync(copy, { recursive: true, force: true })
   }
@@ -84,7 +98,7 @@ function testsFail(cwd: string, tests: readonly string[]): Promise<boolean> {
     cwd,
     stdio: 'ignore',
     // A guard against work without end may be the one that is missing.
-    timeout: 60_000,
+    timeout: 120_000,
     killSignal: 'SIGKILL',
   })
   return new Promise((resolve, reject) => {
