@@ -143,12 +143,29 @@ async function readPem(parameter: string, path: string | null, signal: AbortSign
   if (path === null) return null
   // Node looks at the signal between two reads; a file system that hangs may never come to one.
   return until<Buffer>(signal, (resolve, reject) => {
-    files.readFile(path, { signal }).then(resolve, (error: NodeJS.ErrnoException) => {
-      const problem = `its file cannot be read (${error.code ?? error.message})`
-      reject(new Fault({ kind: 'config', parameter, problem }, { cause: error }))
+    readPrivately(parameter, path, signal).then(resolve, (error: unknown) => {
+      if (error instanceof Fault) reject(error)
+      else reject(unreadable(parameter, `cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`, error))
     })
     return () => {}
   })
+}
+
+async function readPrivately(parameter: string, path: string, signal: AbortSignal): Promise<Buffer> {
+  const stats = await files.stat(path)
+  const { uid, mode } = stats
+  // To open a pipe is to wait for its other end, for ever and beyond every deadline.
+  if (!stats.isFile()) throw unreadable(parameter, 'is not a regular file')
+  // As libpq: nobody but its owner, or root's group if it is root's, may read a private key (#LIBPQ-SSL-CLIENTCERT).
+  const forbidden = uid === 0 ? 0o037 : 0o077
+  if (parameter === 'sslkey' && process.platform !== 'win32' && (mode & forbidden) !== 0) {
+    throw unreadable(parameter, `can be read by others (mode ${(mode & 0o777).toString(8)}); make it 600`)
+  }
+  return files.readFile(path, { signal })
+}
+
+function unreadable(parameter: string, what: string, cause?: unknown): Fault {
+  return new Fault({ kind: 'config', parameter, problem: `its file ${what}` }, cause === undefined ? {} : { cause })
 }
 
 /** Speak TLS over a socket. On failure the socket is still the caller's to destroy. */

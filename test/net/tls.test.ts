@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { getEventListeners, once } from 'node:events'
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -132,11 +132,6 @@ describe('the files of the configuration', () => {
     })
   })
 
-  it('are an error if they are no files', async () => {
-    const error = await failureOf(readOptions({ rootCertificate: tmpdir() }))
-    expect(error).toMatchObject({ failure: { problem: 'its file cannot be read (EISDIR)' } })
-  })
-
   it.each([
     ['sslcert', { certificate: pathOf('client.key'), key: pathOf('client.key') }],
     ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client.crt') }],
@@ -182,32 +177,49 @@ describe('the files of the configuration', () => {
     expect(await failureOf(readOptions({}))).toBe(REASON)
   })
 
-  it.skipIf(process.platform === 'win32')('that never come to an end do not outlast the caller', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
-    const pipe = join(directory, 'pipe')
-    execFileSync('/usr/bin/mkfifo', [pipe])
-    const failing = failureOf(readOptions({ rootCertificate: pipe }))
-    await turn()
-    caller.abort(REASON)
-    expect(await failing).toBe(REASON)
-    // Whoever waits in the kernel can only be let go from the other end, once it is there.
-    let writer: number | null = null
-    await untilTrue(() => {
-      writer ??= tryOpen(pipe)
-      return writer !== null
-    }, 'the reader has come to the pipe')
-    closeSync(writer as unknown as number)
-    rmSync(directory, { recursive: true })
-  })
-})
+  it.skipIf(process.platform === 'win32')(
+    'that are no files are refused at once: a pipe would be waited for',
+    async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
+      const pipe = join(directory, 'pipe')
+      execFileSync('/usr/bin/mkfifo', [pipe])
+      for (const path of [pipe, directory]) {
+        const error = await failureOf(readOptions({ rootCertificate: path }))
+        expect((error as Fault).failure).toEqual({
+          kind: 'config',
+          parameter: 'sslrootcert',
+          problem: 'its file is not a regular file',
+        })
+      }
+      rmSync(directory, { recursive: true })
+    },
+  )
 
-function tryOpen(pipe: string): number | null {
-  try {
-    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
-  } catch {
-    return null
-  }
-}
+  it.skipIf(process.platform === 'win32')(
+    "that are keys must be their owner's alone, or of root and its group",
+    async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
+      const key = join(directory, 'client.key')
+      writeFileSync(key, read('client.key'))
+      const parameters = { certificate: pathOf('client.crt'), key }
+      const isRoots = process.getuid?.() === 0
+      for (const [mode, lawful] of [
+        [0o600, true],
+        [0o400, true],
+        [0o640, isRoots],
+        [0o660, false],
+        [0o604, false],
+        [0o644, false],
+      ] as const) {
+        chmodSync(key, mode)
+        const outcome = await readOptions(parameters).catch((error: unknown) => error)
+        if (lawful) expect(outcome).not.toBeInstanceOf(Error)
+        else expect((outcome as Fault).failure).toMatchObject({ kind: 'config', parameter: 'sslkey' })
+      }
+      rmSync(directory, { recursive: true })
+    },
+  )
+})
 
 describe('what of the certificate must be believed', () => {
   const roots = { rootCertificate: pathOf('ca.crt') }
