@@ -5,23 +5,15 @@
  * Manual: #LIBPQ-SSL, #LIBPQ-CONNECT-SSLMODE and its neighbours.
  */
 
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  connect,
-  createSecureContext,
-  DEFAULT_CIPHERS,
-  type SecureContext,
-  type SecureContextOptions,
-  type TLSSocket,
-} from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity, connect, DEFAULT_CIPHERS, type TLSSocket } from 'node:tls'
 import type { Secret } from '../auth/secret.ts'
 import { Fault } from '../protocol/failure.ts'
 import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
+import { createContext, type Material, recallContext, unusable } from './tls-context.ts'
 import { lost } from './tls-error.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
 import { until } from './until.ts'
@@ -83,7 +75,6 @@ export async function readTlsOptions(
     ['sslkey', key !== null && { key, passphrase }],
     ['sslcrl', crl !== null && { crl }],
   ]
-  if (cert !== null && key !== null) checkPair(cert, key, passphrase)
   const rest = {
     ciphers: CIPHERS,
     ...(minVersion && { minVersion }),
@@ -94,48 +85,11 @@ export async function readTlsOptions(
     host,
     sendServerName: parameters.sendServerName,
     verify: mode === 'verify-full' ? 'chain and name' : verifies || hasRoots ? 'the chain' : 'nothing',
-    node: { ...nodeOptions, secureContext: createContext(material, rest) },
+    node: {
+      ...nodeOptions,
+      secureContext: nodeOptions === null ? recallContext(material, rest) : createContext(material, rest),
+    },
   }
-}
-
-/** What one parameter contributes; false: nothing. */
-type Material = readonly [parameter: string, options: SecureContextOptions | false]
-
-/** Everything is parsed here, before anybody is dialed. Node says what is wrong, but not with which of them. */
-function createContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
-  const merged: SecureContextOptions = Object.assign({}, ...material.map(([, options]) => options), rest)
-  try {
-    return createSecureContext(merged)
-  } catch (error) {
-    const culprit = material.find(([, options]) => options !== false && !isUsable(options))
-    const parameter = culprit?.[0] ?? 'tls'
-    const isLocked = parameter === 'sslkey' && LOCKED.test((error as NodeJS.ErrnoException).code ?? '')
-    throw unusable(isLocked ? 'sslpassword' : parameter, error)
-  }
-}
-
-/** Node's codes for an encrypted key whose password is missing or wrong. */
-const LOCKED = /DECRYPT|PASSPHRASE|INTERRUPTED_OR_CANCELLED/
-
-function isUsable(options: SecureContextOptions): boolean {
-  try {
-    createSecureContext(options)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** As libpq does. OpenSSL takes a certificate and a key of two algorithms without a word, and then sends neither. */
-function checkPair(cert: Buffer, key: Buffer, passphrase: string | undefined): void {
-  let matches: boolean
-  try {
-    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey({ key, passphrase }))
-  } catch {
-    // One of them is no such thing: createContext finds out which.
-    return
-  }
-  if (!matches) throw new Fault({ kind: 'config', parameter: 'sslkey', problem: 'is not the key of sslcert' })
 }
 
 async function readPem(parameter: string, path: string | null, signal: AbortSignal): Promise<Buffer | null> {
@@ -212,19 +166,6 @@ function openTls(options: ConnectionOptions): TLSSocket {
   } catch (error) {
     throw unusable('tls', error)
   }
-}
-
-function unusable(parameter: string, cause: unknown): Fault {
-  const { code, message } = cause as NodeJS.ErrnoException
-  // Node's text quotes the value, which may be a passphrase.
-  if (code?.startsWith('ERR_INVALID_ARG_')) {
-    return new Fault({ kind: 'config', parameter, problem: `cannot be used (${code})` })
-  }
-  // OpenSSL's texts name the routine and the reason, never the content of a key.
-  return new Fault(
-    { kind: 'config', parameter, problem: `cannot be used (${code ?? 'unusable'}: ${message})` },
-    { cause },
-  )
 }
 
 function findRejection(

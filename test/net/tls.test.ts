@@ -221,6 +221,43 @@ describe('the files of the configuration', () => {
   )
 })
 
+describe('what was parsed', () => {
+  const contextOf = async (changes: Partial<TlsParameters>) => (await readOptions(changes)).node.secureContext
+
+  it('serves again for the same bytes and settings', async () => {
+    const first = await contextOf({ rootCertificate: pathOf('ca.crt') })
+    expect(await contextOf({ rootCertificate: pathOf('ca.crt') })).toBe(first)
+    expect(await contextOf({ rootCertificate: pathOf('other-ca.crt') })).not.toBe(first)
+    expect(await contextOf({ rootCertificate: pathOf('ca.crt'), minVersion: 'TLSv1.3' })).not.toBe(first)
+    expect(await contextOf({ rootCertificate: pathOf('ca.crt'), nodeOptions: {} })).not.toBe(first)
+  })
+
+  it('does not serve for a file that has changed, nor for another password', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
+    const path = join(directory, 'ca.crt')
+    writeFileSync(path, read('ca.crt'))
+    const first = await contextOf({ rootCertificate: path })
+    writeFileSync(path, read('other-ca.crt'))
+    expect(await contextOf({ rootCertificate: path })).not.toBe(first)
+    rmSync(directory, { recursive: true })
+
+    const locked = { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }
+    await contextOf({ ...locked, keyPassword: new Secret(KEY_PASSWORD) })
+    await expect(contextOf({ ...locked, keyPassword: new Secret('another') })).rejects.toBeInstanceOf(Fault)
+  })
+
+  it('is forgotten after eight others', async () => {
+    const first = await contextOf({ rootCertificate: pathOf('ca.crt') })
+    const versions = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
+    for (const minVersion of versions) {
+      for (const file of ['ca.crt', 'other-ca.crt', 'self-signed.crt']) {
+        await contextOf({ rootCertificate: pathOf(file), minVersion, maxVersion: 'TLSv1.3' })
+      }
+    }
+    expect(await contextOf({ rootCertificate: pathOf('ca.crt') })).not.toBe(first)
+  })
+})
+
 describe('what of the certificate must be believed', () => {
   const roots = { rootCertificate: pathOf('ca.crt') }
   const ca = { nodeOptions: { ca: read('ca.crt') } }
