@@ -112,9 +112,10 @@ export class Session implements AsyncDisposable {
    * Run a query text under the simple protocol (#PROTOCOL-FLOW-SIMPLE-QUERY): one result per statement, values
    * as text. Calls are served in order.
    *
-   * Rejects with SessionError, and with TypeError for arguments of the wrong kind. If the server refused (`error.sqlstate`), the session goes on. If the caller
-   * aborts or the time is up while the query runs, the session ends with it, since nobody can know what the
-   * server would have answered; a query that had not begun is taken out of the line and nothing else happens.
+   * Rejects with SessionError, and with TypeError for arguments of the wrong kind. If the server refused
+   * (`error.sqlstate`), the session goes on. If the caller aborts or the time is up while the query runs, the session
+   * ends with it, since nobody can know what the server would have answered; a query that had not begun is taken
+   * out of the line and nothing else happens.
    *
    * @example
    * const [result] = await session.query('select 40 + 2 as answer', { timeoutMs: 500 })
