@@ -122,7 +122,7 @@ export async function connectWith(
     cause = undefined
     const clientNonce = runtime.randomBytes(18).toString('base64')
     const directTls = settings.tls.negotiation === 'direct'
-    let state: State = begin({ ...settings, password: password.known, encryption, directTls, clientNonce })
+    let state: State = begin({ ...settings, hasPassword: password.exists, encryption, directTls, clientNonce })
     let effects: readonly Effect[] = []
     while (state.name !== 'Ready') {
       let event: Event | null = nextMove(state)
@@ -142,8 +142,8 @@ export async function connectWith(
           case 'beginPassword':
             password.begin(signal)
             return null
-          case 'awaitPassword':
-            return { type: 'PasswordFetched', password: await password.wait(signal) }
+          case 'fetchPassword':
+            return { type: 'PasswordFetched', password: await password.fetch(signal) }
           case 'dial':
             wire = new Wire(await runtime.dial(settings.endpoint, signal), timeline.note)
             return { type: 'TransportOpened' }
@@ -155,7 +155,7 @@ export async function connectWith(
             return { type: 'SaslKeyDerived', keys }
           }
           case 'useKeys':
-            return { type: 'SaslKeyDerived', keys: effect.keys }
+            return { type: 'SaslKeysGiven', keys: effect.keys }
           case 'send':
             await send(effect.message)
             return null

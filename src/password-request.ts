@@ -1,6 +1,6 @@
 /**
  * The password of a connect. If it is a function, it is asked once, while the connection is being opened, and only if a
- * password can be needed at all; what it gives is waited for before the server is spoken to.
+ * password can be needed at all; what it gives is waited for when the server asks for it.
  */
 import { Secret } from './auth/secret.ts'
 import type { Settings } from './config/settings.ts'
@@ -8,12 +8,12 @@ import { until } from './net/until.ts'
 import { Fault } from './protocol/failure.ts'
 
 export interface PasswordRequest {
-  /** For the attempt: the password, or that it has to be asked for. */
-  readonly known: Secret | 'a function' | null
-  /** Ask, if nobody has asked yet. Its failure is met by whoever waits. */
+  /** Whether there is a password, or a function that gives one. */
+  readonly exists: boolean
+  /** Ask the function, if it is one and nobody has asked yet. Its failure is met by whoever fetches. */
   begin(signal: AbortSignal): void
   /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
-  wait(signal: AbortSignal): Promise<Secret>
+  fetch(signal: AbortSignal): Promise<Secret>
   /** The connect has settled: whoever is still busy for it is told to stop. */
   end(): void
 }
@@ -23,7 +23,7 @@ export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRe
   // Of its own, since the connect may end in other ways than by its deadline.
   const controller = new AbortController()
   return {
-    known: typeof password === 'function' ? 'a function' : password,
+    exists: password !== null,
 
     begin(signal) {
       if (typeof password !== 'function' || asked !== undefined) return
@@ -33,13 +33,16 @@ export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRe
       asked.catch(() => {})
     },
 
-    async wait(signal) {
+    async fetch(signal) {
+      if (password instanceof Secret) return password
+      this.begin(signal)
       const given = await until<unknown>(signal, (resolve, reject) => {
         asked?.then(resolve, (cause: unknown) => reject(unusable('the function that was given for it failed', cause)))
         return () => {}
       })
       if (typeof given !== 'string')
         throw unusable(`the function that was given for it gave ${typeof given}, not a string`)
+      if (given === '') throw unusable('the function that was given for it gave an empty string, which is no password')
       if (given.includes('\0') || !given.isWellFormed()) {
         throw unusable('the function that was given for it gave a string with NUL or half of a surrogate pair')
       }

@@ -208,7 +208,29 @@ describe('a password that is a function', () => {
     const session = await connectWith(lawful(), password)
     expect(session.authenticationMethod).toBe('scram-sha-256')
     expect(password).toHaveBeenCalledOnce()
-    expect(session.timeline.map(({ state }) => state)).toContain('AwaitingPassword')
+    expect(session.timeline.map(({ state }) => state)).toContain('AwaitingSaslPassword')
+  })
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('the vault is closed'))],
+    ['never answers', () => new Promise<string>(() => {})],
+  ])('that %s does not matter to a server that asks for no password', async (_what, password) => {
+    const session = await connectWith(lawful({ method: 'trust' }), password)
+    expect(session.authenticationMethod).toBe('none')
+  })
+
+  it('is not waited for before the first message of SCRAM has left', async () => {
+    const server = lawful()
+    let give: (password: string) => void = () => {}
+    const password = () =>
+      new Promise<string>((resolve) => {
+        give = resolve
+      })
+    const connecting = connectWith(server, password)
+    await settle()
+    expect(server.names).toEqual(['StartupMessage', 'SASLInitialResponse'])
+    give('secret')
+    await expect(connecting).resolves.toMatchObject({ authenticationMethod: 'scram-sha-256' })
   })
 
   it.each(['an error', 'success'])('is told to stop when the connect has settled without it: %s', async (how) => {
@@ -253,7 +275,7 @@ describe('a password that is a function', () => {
     ['gives no string', () => 5 as never, /gave number, not a string/],
     ['gives a string with NUL', () => 'a\0b', /NUL/],
     ['gives half of a surrogate pair', () => '\ud800', /surrogate/],
-    ['gives an empty string', () => '', /none was given/],
+    ['gives an empty string', () => '', /an empty string/],
   ])('that %s is a config failure', async (_what, password, problem) => {
     const server = lawful()
     const error = await failureOf(connectWith(server, password))
@@ -277,7 +299,7 @@ describe('a password that is a function', () => {
     const connecting = failureOf(worldOf(server).connect({ signal: caller.signal }, { ...OBJECT, password }))
     await settle()
     caller.abort()
-    await expect(connecting).resolves.toMatchObject({ name: 'AbortError', phase: 'AwaitingPassword' })
+    await expect(connecting).resolves.toMatchObject({ name: 'AbortError', phase: 'AwaitingSaslPassword' })
     fail(new Error('too late'))
     await settle()
   })

@@ -278,7 +278,7 @@ describe('a password from a function', () => {
     expect(signals).toEqual([expect.any(AbortSignal)])
     // The connect has settled: whoever were still busy for it is told to stop.
     expect(signals[0]?.aborted).toBe(true)
-    expect(session.timeline.map(({ state }) => state)).toContain('AwaitingPassword')
+    expect(session.timeline.map(({ state }) => state)).toContain('AwaitingSaslPassword')
   })
 
   it('is not fetched where it cannot be needed', async () => {
@@ -300,14 +300,14 @@ describe('a password from a function', () => {
         throw new Error('the vault is sealed')
       },
     ],
-  ])('that %s ends the connect: no StartupMessage leaves, and the cause is kept', async (_how, password) => {
+  ])('that %s ends the connect: nothing is proven, and the cause is kept', async (_how, password) => {
     const error = await handshakeFailureOf(connect(target('by_scram', { password })))
     expect(error).toMatchObject({
-      phase: 'AwaitingPassword',
+      phase: 'AwaitingSaslPassword',
       failure: { kind: 'config', parameter: 'password' },
       cause: { message: 'the vault is sealed' },
     })
-    expect(sentIn(error)).toEqual(['SSLRequest'])
+    expect(sentIn(error)).toEqual(['SSLRequest', 'StartupMessage', 'SASLInitialResponse'])
   })
 
   it('that hangs ends with the caller, or with the deadline, and its own signal tells it so', async () => {
@@ -325,12 +325,12 @@ describe('a password from a function', () => {
       const error = await handshakeFailureOf(
         connect(target('by_scram', { password }), { signal: caller.signal, timeoutMs }),
       )
-      expect(error.phase).toBe('AwaitingPassword')
+      expect(error.phase).toBe('AwaitingSaslPassword')
       expect(error.name).toBe(end === 'abort' ? 'AbortError' : 'TimeoutError')
       expect(given?.aborted).toBe(true)
       if (end === 'abort') expect(error.cause).toBe(reason)
       expect(getEventListeners(caller.signal, 'abort')).toEqual([])
-      expect(sentIn(error)).toEqual(['SSLRequest'])
+      expect(sentIn(error)).toEqual(['SSLRequest', 'StartupMessage', 'SASLInitialResponse'])
       expect((await live.stories())[0]).toEqual(['SSLRequest accepted'])
     }
   })

@@ -20,9 +20,9 @@ export type Event =
   | { readonly type: 'TlsAccepted' }
   | { readonly type: 'TlsRefused' }
   | { readonly type: 'TlsEstablished'; readonly tls: TlsFacts }
-  | { readonly type: 'FetchPassword' }
-  | { readonly type: 'PasswordFetched'; readonly password: Secret }
   | { readonly type: 'SendStartup' }
+  | { readonly type: 'PasswordFetched'; readonly password: Secret }
+  | { readonly type: 'SaslKeysGiven'; readonly keys: ScramKeys }
   | { readonly type: 'SaslKeyDerived'; readonly keys: ScramKeys }
   /** The transport ended or never came to be. `code` is the operating system's, or 'FIN'. */
   | { readonly type: 'TransportLost'; readonly code: string; readonly detail: string }
@@ -33,9 +33,9 @@ export type EventOf<E extends EventName> = EventTyped<Event, E>
 /** What is to be done in the world. The driver does it; what comes of it is the next event. */
 export type Effect =
   | { readonly do: 'dial' }
-  /** Begin to ask the caller's function for the password, and do not wait for it. */
+  /** If the password is a function of the caller, begin to ask it, and do not wait for the answer. */
   | { readonly do: 'beginPassword' }
-  | { readonly do: 'awaitPassword' }
+  | { readonly do: 'fetchPassword' }
   | { readonly do: 'startTls' }
   | { readonly do: 'send'; readonly message: StartupPacket | FrontendMessage }
   | {

@@ -13,7 +13,7 @@ export function begin(attempt: Attempt): StateOf<'Disconnected'> {
   return { name: 'Disconnected', attempt }
 }
 
-type OwnMove = EventOf<'Dial' | 'RequestTls' | 'StartTls' | 'FetchPassword' | 'SendStartup'>
+type OwnMove = EventOf<'Dial' | 'RequestTls' | 'StartTls' | 'SendStartup'>
 
 /** The event that we ourselves cause in this state, or null if something has to be waited for. */
 export function nextMove(state: State): OwnMove | null {
@@ -23,12 +23,12 @@ export function nextMove(state: State): OwnMove | null {
   if (attempt.encryption !== 'off' && tls === null && !tlsRefused) {
     return { type: attempt.directTls ? 'StartTls' : 'RequestTls' }
   }
-  return { type: asksForPassword(attempt) ? 'FetchPassword' : 'SendStartup' }
+  return { type: 'SendStartup' }
 }
 
-/** Whether the caller's function has to be asked: not if no method that is allowed would take a password. */
-export function asksForPassword({ password, scramKeys, requireAuth, channelBinding, encryption }: Attempt): boolean {
-  if (password !== 'a function') return false
+/** Whether the server may come to ask for the password: not if no method that is allowed would take one. */
+export function mayNeedPassword({ hasPassword, scramKeys, requireAuth, channelBinding, encryption }: Attempt): boolean {
+  if (!hasPassword) return false
   // Such an attempt ends before anything is sent.
   if (channelBinding === 'require' && encryption === 'off') return false
   const scramNeedsIt = scramKeys === null && allows(requireAuth, 'scram-sha-256')

@@ -16,8 +16,8 @@ import type { StateName } from './table.ts'
 export interface Attempt {
   readonly user: string
   readonly database: string
-  /** 'a function': to be asked for, once the connection is being opened and if it can be needed at all. */
-  readonly password: Secret | 'a function' | null
+  /** Whether there is one, or a function that gives one. The password itself is fetched when the server asks for it. */
+  readonly hasPassword: boolean
   /** Used in place of a password under SCRAM. */
   readonly scramKeys: { readonly clientKey: Secret; readonly serverKey: Secret } | null
   readonly encryption: Encryption
@@ -61,8 +61,10 @@ interface Greeting {
   readonly notices: readonly ServerReport[]
 }
 
-/** With what we prove ourselves under SCRAM. */
-export type Credentials = { readonly password: Secret } | { readonly keys: ScramKeys }
+/** How the server wants the password. */
+type PasswordRequest =
+  | { readonly method: 'password' }
+  | { readonly method: 'md5'; readonly user: string; readonly salt: Uint8Array }
 
 /** The facts of a session, complete at ReadyForQuery. */
 interface Introduction extends Greeting {
@@ -86,19 +88,16 @@ export type State =
     }
   | { readonly name: 'AwaitingTlsReply'; readonly attempt: Attempt }
   | { readonly name: 'SecuringTransport'; readonly attempt: Attempt }
-  | {
-      readonly name: 'AwaitingPassword'
-      readonly attempt: Attempt
-      readonly tls: TlsFacts | null
-      readonly tlsRefused: boolean
-    }
   | ({ readonly name: 'AwaitingAuthentication'; readonly attempt: Attempt; readonly negotiated: boolean } & Greeting)
+  | ({ readonly name: 'AwaitingPassword'; readonly request: PasswordRequest } & Greeting)
   | ({
       readonly name: 'AwaitingSaslChallenge'
       readonly start: ScramStart
-      readonly credentials: Credentials
+      /** Those that the caller has brought in place of a password; null: there is a password. */
+      readonly keys: ScramKeys | null
       readonly iterations: { readonly min: number; readonly max: number }
     } & Greeting)
+  | ({ readonly name: 'AwaitingSaslPassword'; readonly challenge: ScramChallenge } & Greeting)
   | ({ readonly name: 'DerivingSaslKey'; readonly challenge: ScramChallenge } & Greeting)
   | ({ readonly name: 'AwaitingSaslOutcome'; readonly serverSignature: Uint8Array } & Greeting)
   | ({ readonly name: 'AwaitingVerdict'; readonly authenticationMethod: AuthenticationMethod } & Greeting)

@@ -7,8 +7,8 @@
  * of every pair of state and event.
  *
  *   Disconnected ─▶ Dialing ─▶ Connected ─▶ AwaitingAuthentication ─┬─▶ AwaitingReady ─▶ Ready
- *                               ▲    │                              ├─▶ AwaitingVerdict ─▶ ⋯
- *                               └─ TLS, password                    └─▶ AwaitingSaslChallenge ─▶ ⋯
+ *                               ▲    │                              ├─▶ AwaitingPassword ─▶ ⋯
+ *                               └─ TLS                              └─▶ AwaitingSaslChallenge ─▶ ⋯
  *
  * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-FLOW-SSL, #SASL-AUTHENTICATION.
  */
@@ -25,7 +25,6 @@ export const TABLE = closed({
   Connected: {
     RequestTls: 'AwaitingTlsReply',
     StartTls: 'SecuringTransport',
-    FetchPassword: 'AwaitingPassword',
     SendStartup: 'AwaitingAuthentication',
   },
   AwaitingTlsReply: {
@@ -37,23 +36,30 @@ export const TABLE = closed({
   SecuringTransport: {
     TlsEstablished: 'Connected',
   },
-  // A password may be a function of the caller, begun while the connection was being opened.
-  AwaitingPassword: {
-    PasswordFetched: 'Connected',
-  },
   AwaitingAuthentication: {
     NegotiateProtocolVersion: 'AwaitingAuthentication',
     AuthenticationOk: 'AwaitingReady',
-    AuthenticationCleartextPassword: 'AwaitingVerdict',
-    AuthenticationMD5Password: 'AwaitingVerdict',
+    AuthenticationCleartextPassword: 'AwaitingPassword',
+    AuthenticationMD5Password: 'AwaitingPassword',
     AuthenticationSASL: 'AwaitingSaslChallenge',
     // Lawful requests that we cannot answer.
     AuthenticationKerberosV5: 'Failed',
     AuthenticationGSS: 'Failed',
     AuthenticationSSPI: 'Failed',
   },
+  // A password may be a function of the caller, begun while the connection was being opened. It is waited for here, where the
+  // server has asked for it and not before: who is let in without one needs none.
+  AwaitingPassword: {
+    PasswordFetched: 'AwaitingVerdict',
+  },
   AwaitingSaslChallenge: {
-    AuthenticationSASLContinue: 'DerivingSaslKey',
+    AuthenticationSASLContinue: 'AwaitingSaslPassword',
+  },
+  // The same for SCRAM, in which the first message needs no password yet.
+  AwaitingSaslPassword: {
+    PasswordFetched: 'DerivingSaslKey',
+    // The caller has brought the keys themselves: there is nothing to fetch and nothing to derive.
+    SaslKeysGiven: 'AwaitingSaslOutcome',
   },
   // The one slow computation of the handshake has a state of its own, so that the deadline can name it.
   DerivingSaslKey: {
@@ -94,9 +100,10 @@ export const AWAITED: Readonly<Record<StateName, string | null>> = {
   Connected: null,
   AwaitingTlsReply: 'the server to say whether it speaks TLS',
   SecuringTransport: 'the TLS handshake',
-  AwaitingPassword: 'the function that was given for the password',
   AwaitingAuthentication: 'the server to say how it wants us to authenticate',
+  AwaitingPassword: 'the password, from the function that was given for it',
   AwaitingSaslChallenge: "the server's SCRAM challenge: nonce, salt and iterations",
+  AwaitingSaslPassword: 'the password, from the function that was given for it',
   DerivingSaslKey: 'our own computation of the salted password (PBKDF2)',
   AwaitingSaslOutcome: "the server's SCRAM signature, which proves that it knows the password",
   AwaitingVerdict: 'the server to accept or refuse our authentication',

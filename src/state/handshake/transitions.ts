@@ -9,7 +9,15 @@ import { chooseMechanism } from '../../auth/choose.ts'
 import { answerMd5 } from '../../auth/md5.ts'
 import { allows } from '../../auth/require-auth.ts'
 import { normalizePassword } from '../../auth/saslprep.ts'
-import { beginScram, clientFirst, parseScramKey, proveScram, readChallenge, verifyOutcome } from '../../auth/scram.ts'
+import {
+  beginScram,
+  clientFirst,
+  parseScramKey,
+  proveScram,
+  readChallenge,
+  type ScramKeys,
+  verifyOutcome,
+} from '../../auth/scram.ts'
 import { Secret } from '../../auth/secret.ts'
 import { type Failure, Fault } from '../../protocol/failure.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -18,15 +26,15 @@ import { versionNumber } from '../../protocol/startup.ts'
 import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { Effect, Event, EventOf } from './events.ts'
-import { asksForPassword } from './policy.ts'
-import type { Attempt, AuthenticationMethod, Credentials, State, StateOf } from './states.ts'
+import { mayNeedPassword } from './policy.ts'
+import type { Attempt, AuthenticationMethod, State, StateOf } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
 
 const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   Disconnected: {
     Dial: ({ attempt }) => ({
       state: { name: 'Dialing', attempt },
-      effects: asksForPassword(attempt) ? [{ do: 'beginPassword' }, { do: 'dial' }] : [{ do: 'dial' }],
+      effects: mayNeedPassword(attempt) ? [{ do: 'beginPassword' }, { do: 'dial' }] : [{ do: 'dial' }],
     }),
   },
 
@@ -41,8 +49,6 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     }),
 
     StartTls: ({ attempt }) => startTls(attempt),
-
-    FetchPassword: (state) => ({ state: { ...state, name: 'AwaitingPassword' }, effects: [{ do: 'awaitPassword' }] }),
 
     SendStartup: ({ attempt, tls }) => {
       if (attempt.channelBinding === 'require' && tls === null) {
@@ -107,15 +113,6 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     },
   },
 
-  AwaitingPassword: {
-    PasswordFetched: (state, { password }) =>
-      to({
-        ...state,
-        name: 'Connected',
-        attempt: { ...state.attempt, password: password.reveal() === '' ? null : password },
-      }),
-  },
-
   AwaitingAuthentication: {
     NegotiateProtocolVersion: (state, event) => to({ ...state, ...negotiate(state, event), negotiated: true }),
 
@@ -128,7 +125,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     AuthenticationCleartextPassword: (state) => {
       admit(state.attempt, 'password')
       checkUnbound(state.attempt)
-      const password = passwordFor(state.attempt, 'password')
+      checkPassword(state.attempt, 'password')
       if (state.tls === null && !state.attempt.allowCleartextPassword) {
         throw new Fault({
           kind: 'policy',
@@ -137,13 +134,14 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
             'use TLS (sslmode=verify-full), let the server use scram-sha-256 (pg_hba.conf), or set allowCleartextPassword if you trust every hop of the path',
         })
       }
-      return answer(state, 'password', password.reveal())
+      return fetchPassword(state, { method: 'password' })
     },
 
     AuthenticationMD5Password: (state, { salt }) => {
       admit(state.attempt, 'md5')
       checkUnbound(state.attempt)
-      return answer(state, 'md5', answerMd5(state.attempt.user, passwordFor(state.attempt, 'md5'), salt))
+      checkPassword(state.attempt, 'md5')
+      return fetchPassword(state, { method: 'md5', user: state.attempt.user, salt })
     },
 
     AuthenticationSASL: ({ attempt, tls, protocolVersion, notices }, { mechanisms }) => {
@@ -153,13 +151,15 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       const certificate = isOffered ? (tls?.serverCertificate ?? null) : null
       const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)
       const { mechanism, binding } = chooseMechanism(mechanisms, policy, { secured: tls !== null, endPoint })
+      const keys = keysOf(attempt)
+      if (keys === null) checkPassword(attempt, 'scram-sha-256')
       const start = beginScram(attempt.clientNonce, mechanism, binding)
       const iterations = { min: attempt.scramIterationsMin, max: attempt.scramIterationsMax }
       return {
         state: {
           name: 'AwaitingSaslChallenge',
           start,
-          credentials: credentialsFor(attempt),
+          keys,
           iterations,
           tls,
           protocolVersion,
@@ -174,33 +174,45 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     AuthenticationSSPI: () => unsupported('SSPI'),
   },
 
+  AwaitingPassword: {
+    PasswordFetched: ({ request, tls, protocolVersion, notices }, { password }) => ({
+      state: { name: 'AwaitingVerdict', authenticationMethod: request.method, tls, protocolVersion, notices },
+      effects: [
+        send({
+          type: 'PasswordMessage',
+          password: request.method === 'md5' ? answerMd5(request.user, password, request.salt) : password.reveal(),
+        }),
+      ],
+    }),
+  },
+
   AwaitingSaslChallenge: {
-    AuthenticationSASLContinue: ({ start, credentials, iterations, tls, protocolVersion, notices }, { data }) => {
-      const challenge = readChallenge(start, data, iterations)
+    AuthenticationSASLContinue: ({ start, keys, iterations, tls, protocolVersion, notices }, { data }) => ({
+      state: {
+        name: 'AwaitingSaslPassword',
+        challenge: readChallenge(start, data, iterations),
+        tls,
+        protocolVersion,
+        notices,
+      },
+      effects: [keys === null ? { do: 'fetchPassword' } : { do: 'useKeys', keys }],
+    }),
+  },
+
+  AwaitingSaslPassword: {
+    PasswordFetched: (state, { password }) => {
+      const { salt, iterations } = state.challenge
       return {
-        state: { name: 'DerivingSaslKey', challenge, tls, protocolVersion, notices },
-        effects: [
-          'keys' in credentials
-            ? { do: 'useKeys', keys: credentials.keys }
-            : {
-                do: 'deriveKey',
-                password: new Secret(normalizePassword(credentials.password.reveal())),
-                salt: challenge.salt,
-                iterations: challenge.iterations,
-              },
-        ],
+        state: { ...state, name: 'DerivingSaslKey' },
+        effects: [{ do: 'deriveKey', password: new Secret(normalizePassword(password.reveal())), salt, iterations }],
       }
     },
+
+    SaslKeysGiven: (state, { keys }) => prove(state, keys),
   },
 
   DerivingSaslKey: {
-    SaslKeyDerived: ({ challenge, tls, protocolVersion, notices }, { keys }) => {
-      const { clientFinal, serverSignature } = proveScram(challenge, keys)
-      return {
-        state: { name: 'AwaitingSaslOutcome', serverSignature, tls, protocolVersion, notices },
-        effects: [send({ type: 'SASLResponse', data: clientFinal })],
-      }
-    },
+    SaslKeyDerived: (state, { keys }) => prove(state, keys),
   },
 
   AwaitingSaslOutcome: {
@@ -367,17 +379,16 @@ function checkUnbound({ channelBinding }: Attempt): void {
   })
 }
 
-function credentialsFor(attempt: Attempt): Credentials {
-  if (attempt.scramKeys === null) return { password: passwordFor(attempt, 'scram-sha-256') }
-  const [clientKey, serverKey] = [attempt.scramKeys.clientKey, attempt.scramKeys.serverKey].map((key) =>
-    parseScramKey(key.reveal()),
-  )
-  if (clientKey && serverKey) return { keys: { clientKey, serverKey } }
+/** The keys that the caller has brought in place of a password, or null. */
+function keysOf({ scramKeys }: Attempt): ScramKeys | null {
+  if (scramKeys === null) return null
+  const [clientKey, serverKey] = [scramKeys.clientKey, scramKeys.serverKey].map((key) => parseScramKey(key.reveal()))
+  if (clientKey && serverKey) return { clientKey, serverKey }
   throw new Fault({ kind: 'config', parameter: 'scram_client_key', problem: 'expected base64 of 32 bytes' })
 }
 
-function passwordFor(attempt: Attempt, method: AuthenticationMethod): Secret {
-  if (attempt.password !== null && attempt.password !== 'a function') return attempt.password
+function checkPassword({ hasPassword }: Attempt, method: AuthenticationMethod): void {
+  if (hasPassword) return
   throw new Fault({
     kind: 'config',
     parameter: 'password',
@@ -385,14 +396,24 @@ function passwordFor(attempt: Attempt, method: AuthenticationMethod): Secret {
   })
 }
 
-function answer(
+function fetchPassword(
   { tls, protocolVersion, notices }: StateOf<'AwaitingAuthentication'>,
-  authenticationMethod: AuthenticationMethod,
-  password: string,
-): Step<StateOf<'AwaitingVerdict'>, Effect> {
+  request: StateOf<'AwaitingPassword'>['request'],
+): Step<StateOf<'AwaitingPassword'>, Effect> {
   return {
-    state: { name: 'AwaitingVerdict', authenticationMethod, tls, protocolVersion, notices },
-    effects: [send({ type: 'PasswordMessage', password })],
+    state: { name: 'AwaitingPassword', request, tls, protocolVersion, notices },
+    effects: [{ do: 'fetchPassword' }],
+  }
+}
+
+function prove(
+  { challenge, tls, protocolVersion, notices }: StateOf<'AwaitingSaslPassword' | 'DerivingSaslKey'>,
+  keys: ScramKeys,
+): Step<StateOf<'AwaitingSaslOutcome'>, Effect> {
+  const { clientFinal, serverSignature } = proveScram(challenge, keys)
+  return {
+    state: { name: 'AwaitingSaslOutcome', serverSignature, tls, protocolVersion, notices },
+    effects: [send({ type: 'SASLResponse', data: clientFinal })],
   }
 }
 

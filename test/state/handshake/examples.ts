@@ -11,7 +11,7 @@ import type { StateName } from '../../../src/state/handshake/table.ts'
 export const ATTEMPT: Attempt = {
   user: 'alice',
   database: 'app',
-  password: new Secret('correct horse'),
+  hasPassword: true,
   scramKeys: null,
   encryption: 'preferred',
   directTls: false,
@@ -47,6 +47,14 @@ const introduction = {
 
 const start = beginScram(ATTEMPT.clientNonce, 'SCRAM-SHA-256', { flag: 'n' })
 const serverFirst = Buffer.from(`r=${ATTEMPT.clientNonce}3rfcNHYJY1ZVvWVs7j,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`)
+const challenge = {
+  start,
+  serverFirst,
+  nonce: `${ATTEMPT.clientNonce}3rfcNHYJY1ZVvWVs7j`,
+  salt: Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'),
+  iterations: 4096,
+}
+const keys = { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) }
 
 export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   Disconnected: { name: 'Disconnected', attempt: ATTEMPT },
@@ -54,26 +62,17 @@ export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   Connected: { name: 'Connected', attempt: ATTEMPT, tls: null, tlsRefused: false },
   AwaitingTlsReply: { name: 'AwaitingTlsReply', attempt: ATTEMPT },
   SecuringTransport: { name: 'SecuringTransport', attempt: ATTEMPT },
-  AwaitingPassword: { name: 'AwaitingPassword', attempt: ATTEMPT, tls: null, tlsRefused: false },
   AwaitingAuthentication: { name: 'AwaitingAuthentication', attempt: ATTEMPT, negotiated: false, ...greeting },
+  AwaitingPassword: { name: 'AwaitingPassword', request: { method: 'password' }, ...greeting },
   AwaitingSaslChallenge: {
     name: 'AwaitingSaslChallenge',
     start,
-    credentials: { password: new Secret('correct horse') },
+    keys: null,
     iterations: { min: 1, max: 100_000 },
     ...greeting,
   },
-  DerivingSaslKey: {
-    name: 'DerivingSaslKey',
-    challenge: {
-      start,
-      serverFirst,
-      nonce: `${ATTEMPT.clientNonce}3rfcNHYJY1ZVvWVs7j`,
-      salt: Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'),
-      iterations: 4096,
-    },
-    ...greeting,
-  },
+  AwaitingSaslPassword: { name: 'AwaitingSaslPassword', challenge, ...greeting },
+  DerivingSaslKey: { name: 'DerivingSaslKey', challenge, ...greeting },
   AwaitingSaslOutcome: { name: 'AwaitingSaslOutcome', serverSignature: SERVER_SIGNATURE, ...greeting },
   AwaitingVerdict: { name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', ...greeting },
   AwaitingReady: { name: 'AwaitingReady', ...introduction },
@@ -91,13 +90,10 @@ export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
   TlsAccepted: { type: 'TlsAccepted' },
   TlsRefused: { type: 'TlsRefused' },
   TlsEstablished: { type: 'TlsEstablished', tls: TLS },
-  FetchPassword: { type: 'FetchPassword' },
   PasswordFetched: { type: 'PasswordFetched', password: new Secret('correct horse') },
   SendStartup: { type: 'SendStartup' },
-  SaslKeyDerived: {
-    type: 'SaslKeyDerived',
-    keys: { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) },
-  },
+  SaslKeysGiven: { type: 'SaslKeysGiven', keys },
+  SaslKeyDerived: { type: 'SaslKeyDerived', keys },
   TransportLost: { type: 'TransportLost', code: 'ECONNRESET', detail: 'read ECONNRESET' },
   AuthenticationOk: { type: 'AuthenticationOk' },
   AuthenticationKerberosV5: { type: 'AuthenticationKerberosV5' },

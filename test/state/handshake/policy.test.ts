@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { parseRequireAuth, type RequireAuth } from '../../../src/auth/require-auth.ts'
 import { Secret } from '../../../src/auth/secret.ts'
 import type { Failure } from '../../../src/protocol/failure.ts'
-import { asksForPassword, encryptionAttempts, mayTryOther, nextMove } from '../../../src/state/handshake/policy.ts'
+import { encryptionAttempts, mayNeedPassword, mayTryOther, nextMove } from '../../../src/state/handshake/policy.ts'
 import { type StateName, TABLE } from '../../../src/state/handshake/table.ts'
 import { ATTEMPT, STATES, TLS } from './examples.ts'
 
@@ -22,43 +22,39 @@ describe('the next move on an open transport', () => {
     ['StartTls', { encryption: 'required', directTls: true }, {}],
     ['SendStartup', { encryption: 'required' }, { tls: TLS }],
     ['SendStartup', { encryption: 'preferred' }, { tlsRefused: true }],
-    ['FetchPassword', { encryption: 'off', password: 'a function' }, {}],
-    ['RequestTls', { encryption: 'required', password: 'a function' }, {}],
   ] as const)('is %s with %j and %j', (type, changes, more) => {
     expect(moveOf(changes, more)).toBe(type)
   })
 })
 
-describe('the function for the password', () => {
-  const asks = (requireAuth: string | null, withKeys = false) =>
-    asksForPassword({
+describe('the password', () => {
+  const needs = (requireAuth: string | null, withKeys = false) =>
+    mayNeedPassword({
       ...ATTEMPT,
-      password: 'a function',
       requireAuth: requireAuth === null ? null : (parseRequireAuth(requireAuth) as RequireAuth),
       scramKeys: withKeys ? { clientKey: new Secret('c'), serverKey: new Secret('s') } : null,
     })
 
-  it('is asked if any method that is allowed takes a password', () => {
-    expect([asks(null), asks('scram-sha-256'), asks('md5,none'), asks('password'), asks('!none')]).toEqual(
+  it('may be needed if any method that is allowed takes one', () => {
+    expect([needs(null), needs('scram-sha-256'), needs('md5,none'), needs('password'), needs('!none')]).toEqual(
       Array(5).fill(true),
     )
-    expect(asks('scram-sha-256,md5', true)).toBe(true)
+    expect(needs('scram-sha-256,md5', true)).toBe(true)
   })
 
-  it('is not asked if none does', () => {
-    expect([asks('none'), asks('gss,sspi'), asks('scram-sha-256', true)]).toEqual([false, false, false])
+  it('is not needed if none does', () => {
+    expect([needs('none'), needs('gss,sspi'), needs('scram-sha-256', true)]).toEqual([false, false, false])
   })
 
-  it('is not asked for an attempt that cannot succeed: channel binding without TLS', () => {
-    const attempt = { ...ATTEMPT, password: 'a function', channelBinding: 'require' } as const
-    expect(asksForPassword({ ...attempt, encryption: 'off' })).toBe(false)
-    expect(asksForPassword({ ...attempt, encryption: 'required' })).toBe(true)
-    expect(asksForPassword({ ...attempt, encryption: 'off', channelBinding: 'prefer' })).toBe(true)
+  it('is not needed for an attempt that cannot succeed: channel binding without TLS', () => {
+    const attempt = { ...ATTEMPT, channelBinding: 'require' } as const
+    expect(mayNeedPassword({ ...attempt, encryption: 'off' })).toBe(false)
+    expect(mayNeedPassword({ ...attempt, encryption: 'required' })).toBe(true)
+    expect(mayNeedPassword({ ...attempt, encryption: 'off', channelBinding: 'prefer' })).toBe(true)
   })
 
-  it('is not there if there is a password', () => {
-    expect(asksForPassword(ATTEMPT)).toBe(false)
-    expect(asksForPassword({ ...ATTEMPT, password: null })).toBe(false)
+  it('cannot be needed where there is none', () => {
+    expect(mayNeedPassword({ ...ATTEMPT, hasPassword: false })).toBe(false)
   })
 })
 

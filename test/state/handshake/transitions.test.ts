@@ -35,7 +35,7 @@ describe('the start', () => {
 
   it('dials once, and sends one StartupMessage with the newest version that is allowed', () => {
     const dialing = handshake.step(STATES.Disconnected, { type: 'Dial' }, signal)
-    expect(dialing.effects).toEqual([{ do: 'dial' }])
+    expect(dialing.effects).toContainEqual({ do: 'dial' })
     const { state, effects } = handshake.step(STATES.Connected, { type: 'SendStartup' }, signal)
     expect(state.protocolVersion).toBe('3.2')
     expect(effects).toEqual([
@@ -158,42 +158,43 @@ describe('TLS', () => {
   it('lets a password leave in the clear', () => {
     const state = { ...asked({ allowCleartextPassword: false }), tls: TLS }
     const { effects } = handshake.receive(state, EVENTS.AuthenticationCleartextPassword, signal)
-    expect(effects).toMatchObject([{ do: 'send', message: { type: 'PasswordMessage' } }])
+    expect(effects).toEqual([{ do: 'fetchPassword' }])
   })
 
   it('stays known until the session is ready', () => {
     const inTls = { ...STATES.Connected, tls: TLS }
-    const events = [EVENTS.AuthenticationMD5Password, EVENTS.AuthenticationOk, EVENTS.ReadyForQuery]
+    const { AuthenticationMD5Password, PasswordFetched, AuthenticationOk, ReadyForQuery } = EVENTS
+    const events = [AuthenticationMD5Password, PasswordFetched, AuthenticationOk, ReadyForQuery]
     const startup: State = handshake.step(inTls, EVENTS.SendStartup, signal).state
     const ready = events.reduce<State>((state, event) => handshake.receive(state, event, signal).state, startup)
     expect(ready).toMatchObject({ name: 'Ready', tls: TLS })
   })
 })
 
-describe('a password that is a function', () => {
-  const attempt = { ...ATTEMPT, password: 'a function' } as const
-
-  it('is begun before anybody is dialed, and waited for on the open transport', () => {
-    const { state, effects } = handshake.step({ name: 'Disconnected', attempt }, EVENTS.Dial, signal)
-    expect(state.attempt).toBe(attempt)
+describe('a password', () => {
+  it('that may be needed is begun before anybody is dialed', () => {
+    const { state, effects } = handshake.step(STATES.Disconnected, EVENTS.Dial, signal)
+    expect(state).toEqual({ name: 'Dialing', attempt: ATTEMPT })
     expect(effects).toEqual([{ do: 'beginPassword' }, { do: 'dial' }])
-    const waiting = handshake.step({ ...STATES.Connected, attempt, tls: TLS }, EVENTS.FetchPassword, signal)
-    expect(waiting.effects).toEqual([{ do: 'awaitPassword' }])
-    const fetched = handshake.step(waiting.state, EVENTS.PasswordFetched, signal).state
-    expect(fetched).toMatchObject({ name: 'Connected', tls: TLS })
-    expect(fetched.attempt.password).toBe(EVENTS.PasswordFetched.password)
   })
 
-  it('that gives an empty string has given none', () => {
-    const event = { type: 'PasswordFetched', password: new Secret('') } as const
-    expect(handshake.step({ ...STATES.AwaitingPassword, attempt }, event, signal).state.attempt.password).toBeNull()
+  it('that cannot be needed is not', () => {
+    const attempt = { ...ATTEMPT, hasPassword: false }
+    expect(handshake.step({ name: 'Disconnected', attempt }, EVENTS.Dial, signal).effects).toEqual([{ do: 'dial' }])
   })
 
-  it('that was not asked, since nothing could need it, is no password', () => {
-    expect(failureAfter(asked({ password: 'a function' }), EVENTS.AuthenticationMD5Password)).toMatchObject({
-      kind: 'config',
-      parameter: 'password',
-    })
+  it('is fetched once the server has asked for it, and the first message of SCRAM does not wait for it', () => {
+    for (const event of [EVENTS.AuthenticationCleartextPassword, EVENTS.AuthenticationMD5Password]) {
+      expect(handshake.receive(asked(), event, signal).effects).toEqual([{ do: 'fetchPassword' }])
+    }
+    const sasl = handshake.step(asked(), EVENTS.AuthenticationSASL, signal)
+    expect(sasl.effects).toMatchObject([{ do: 'send', message: { type: 'SASLInitialResponse' } }])
+    const challenged = handshake.step(STATES.AwaitingSaslChallenge, EVENTS.AuthenticationSASLContinue, signal)
+    expect(challenged.effects).toEqual([{ do: 'fetchPassword' }])
+  })
+
+  it('stands in no state: it comes with an event, and leaves with an effect', () => {
+    expect(inspect(STATES, { depth: 10, showHidden: true })).not.toContain('Secret')
   })
 })
 
@@ -273,12 +274,14 @@ describe('SCRAM keys', () => {
   const key = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
 
   it('are used in place of a password, and nothing is derived', () => {
-    const start = asked({ password: null, scramKeys: { clientKey: key(1), serverKey: key(2) } })
+    const start = asked({ hasPassword: false, scramKeys: { clientKey: key(1), serverKey: key(2) } })
     const { state } = handshake.receive(start, EVENTS.AuthenticationSASL, signal)
     const { effects } = handshake.receive(state, EVENTS.AuthenticationSASLContinue, signal)
     expect(effects).toEqual([
       { do: 'useKeys', keys: { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) } },
     ])
+    const proven = handshake.step(STATES.AwaitingSaslPassword, EVENTS.SaslKeysGiven, signal)
+    expect(proven).toEqual(handshake.step(STATES.DerivingSaslKey, EVENTS.SaslKeyDerived, signal))
   })
 
   it('that are no keys are a config failure', () => {
@@ -297,7 +300,7 @@ describe('authentication', () => {
   it.each(['AuthenticationCleartextPassword', 'AuthenticationMD5Password', 'AuthenticationSASL'] as const)(
     '%s without a password ends at once and sends nothing',
     (type) => {
-      expect(failureAfter(asked({ password: null }), EVENTS[type])).toMatchObject({
+      expect(failureAfter(asked({ hasPassword: false }), EVENTS[type])).toMatchObject({
         kind: 'config',
         parameter: 'password',
       })
@@ -310,12 +313,14 @@ describe('authentication', () => {
   })
 
   it('sends the password in the clear where it is allowed to', () => {
-    const { effects } = handshake.receive(asked(), EVENTS.AuthenticationCleartextPassword, signal)
+    const { state } = handshake.receive(asked(), EVENTS.AuthenticationCleartextPassword, signal)
+    const { effects } = handshake.receive(state, EVENTS.PasswordFetched, signal)
     expect(effects).toEqual([{ do: 'send', message: { type: 'PasswordMessage', password: 'correct horse' } }])
   })
 
   it('answers MD5 with 32 hexadecimal digits, salted', () => {
-    const { effects } = handshake.receive(asked(), EVENTS.AuthenticationMD5Password, signal)
+    const { state } = handshake.receive(asked(), EVENTS.AuthenticationMD5Password, signal)
+    const { effects } = handshake.receive(state, EVENTS.PasswordFetched, signal)
     // md5(md5('correct horse' || 'alice') || 01020304), made with md5sum
     expect(effects).toEqual([
       { do: 'send', message: { type: 'PasswordMessage', password: 'md5769ce315d0856594c0c01eb54a006700' } },
@@ -332,8 +337,8 @@ describe('authentication', () => {
 
   it('asks for the key with the normalized password, and keeps no password', () => {
     // U+00AA is 'a' after SASLprep (RFC 4013 section 3).
-    const before = { ...STATES.AwaitingSaslChallenge, credentials: { password: new Secret('\u00aa') } }
-    const { state, effects } = handshake.receive(before, EVENTS.AuthenticationSASLContinue, signal)
+    const fetched = { type: 'PasswordFetched', password: new Secret('\u00aa') } as const
+    const { state, effects } = handshake.step(STATES.AwaitingSaslPassword, fetched, signal)
     expect(effects).toMatchObject([{ do: 'deriveKey', iterations: 4096 }])
     const [effect] = effects
     expect(effect?.do === 'deriveKey' && effect.password.reveal()).toBe('a')
