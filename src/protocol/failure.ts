@@ -8,8 +8,9 @@
 
 /** What ended a connect or a query. `kind` says whose fault it was. */
 export type Failure =
-  /** The deadline passed. `timeoutMs` is the whole budget, not what one state used. */
-  | { readonly kind: 'deadline'; readonly timeoutMs: number }
+  /** The deadline passed. `timeoutMs` is the whole budget, not what one state used; of an attempt among several, its
+   *  slice. `leastMs` is there if the connect was not even begun: the least time that it was said to need. */
+  | { readonly kind: 'deadline'; readonly timeoutMs: number; readonly leastMs?: number }
   /** The caller's signal was aborted. Its reason is the error's `cause`. */
   | { readonly kind: 'aborted' }
   /** The server said no, in an ErrorResponse. Fields as in the manual: #PROTOCOL-ERROR-FIELDS. */

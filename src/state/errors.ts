@@ -6,6 +6,7 @@
  */
 import type { Failure } from '../protocol/failure.ts'
 import type { ServerReport } from '../protocol/response-fields.ts'
+import type { Encryption } from './handshake/states.ts'
 import { AWAITED, type StateName } from './handshake/table.ts'
 import type { QueryResult } from './session/query-result.ts'
 import { SESSION_AWAITED, type SessionStateName } from './session/table.ts'
@@ -13,6 +14,12 @@ import type { Timeline } from './timeline.ts'
 
 /** How one attempt ended. */
 export interface FailedAttempt {
+  /** Where it went: 'host:port', '[address]:port', or the path of a Unix-domain socket. */
+  readonly endpoint: string
+  /** What it wanted of TLS. */
+  readonly encryption: Encryption
+  /** What it was given of the deadline, in milliseconds; Infinity if there is none. */
+  readonly sliceMs: number
   readonly phase: StateName
   readonly failure: Failure
 }
@@ -25,7 +32,7 @@ export class HandshakeError extends Error {
   readonly failure: Failure
   /** Every state until then, with times, bytes and messages. */
   readonly timeline: Timeline
-  /** Every attempt that failed, in order, the last one included: sslmode allow and prefer may make two. */
+  /** Every attempt that failed, in order, the last one included: several hosts, and sslmode allow and prefer, may make more than one. */
   readonly attempts: readonly FailedAttempt[]
 
   constructor(
@@ -35,16 +42,49 @@ export class HandshakeError extends Error {
     attempts: readonly FailedAttempt[],
     options?: ErrorOptions,
   ) {
-    const earlier = attempts
-      .slice(0, -1)
-      .map((attempt) => `; the attempt before: ${sentence(attempt.failure, attempt.phase, AWAITED[attempt.phase])}`)
-    super(sentence(failure, phase, AWAITED[phase]) + earlier.join(''), options)
+    super(`${sentence(failure, phase, AWAITED[phase])}${excuse(failure, timeline)}${retell(attempts)}`, options)
     this.name = nameFor(failure) ?? 'HandshakeError'
     this.phase = phase
     this.failure = failure
     this.timeline = timeline
     this.attempts = attempts
   }
+
+  /** How late our own event loop was, at most, in milliseconds. Where this is long, the server may not be to blame. */
+  get loopLagMs(): number {
+    return longestLag(this.timeline)
+  }
+}
+
+/** Below this, nobody need be told that the event loop was late. */
+const TOLD_LAG_MS = 50
+
+/** A deadline that passed because we ourselves were busy must not be blamed on the server. */
+function excuse(failure: Failure, timeline: Timeline): string {
+  const lagMs = longestLag(timeline)
+  if (failure.kind !== 'deadline' || lagMs < TOLD_LAG_MS) return ''
+  return `; our own event loop was blocked for ${Math.round(lagMs)} ms meanwhile: look there first`
+}
+
+function longestLag(timeline: Timeline): number {
+  return timeline.reduce((longest, { loopLagMs }) => Math.max(longest, loopLagMs), 0)
+}
+
+/** As many as a person reads; all of them are in error.attempts. */
+const RETOLD_MAX = 4
+
+/** The attempts before the last one, each with its host if there was more than one. */
+function retell(attempts: readonly FailedAttempt[]): string {
+  const severalHosts = new Set(attempts.map(({ endpoint }) => endpoint)).size > 1
+  const where = (endpoint: string | undefined) => (severalHosts ? ` on ${endpoint}` : '')
+  const earlier = attempts.slice(0, -1)
+  const retold = earlier
+    .slice(-RETOLD_MAX)
+    .map(({ endpoint, phase, failure }) => {
+      return `; an attempt before${where(endpoint)}: ${sentence(failure, phase, AWAITED[phase])}`
+    })
+  const more = earlier.length > RETOLD_MAX ? `; and ${earlier.length - RETOLD_MAX} more, in error.attempts` : ''
+  return `${severalHosts ? `; this was${where(attempts.at(-1)?.endpoint)}` : ''}${retold.join('')}${more}`
 }
 
 interface SessionErrorOptions extends ErrorOptions {
@@ -88,6 +128,9 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
   const waiting = awaited === null ? '' : `, waiting for ${awaited}`
   switch (failure.kind) {
     case 'deadline':
+      if (failure.leastMs !== undefined) {
+        return `not begun: ${failure.timeoutMs} ms are left, and leastMs says that a connect takes at least ${failure.leastMs} ms; give it more time, or try when there is less to do`
+      }
       return `the deadline of ${failure.timeoutMs} ms passed in ${phase}${waiting}`
     case 'aborted':
       return `the caller aborted in ${phase}${waiting}`
@@ -110,7 +153,7 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
     case 'policy':
       return `refused for your safety in ${phase}: ${failure.what}; ${failure.advice}`
     case 'incompatible':
-      return `nothing in common with the server in ${phase}: ${failure.what}: it offers ${list(failure.offered)}; supported here: ${list(failure.supported)}`
+      return `nothing in common with the server in ${phase}: ${failure.what}: it offers ${list(failure.offered)}; accepted here: ${list(failure.supported)}`
     case 'lost':
       return failure.code === 'FIN'
         ? `the server closed the connection in ${phase}${waiting}`

@@ -17,12 +17,18 @@ export interface TimelineMessage {
 }
 
 export interface TimelineEntry {
+  /** Which attempt it was, from 0 on: several hosts, and sslmode allow and prefer, may make more than one. */
+  readonly attempt: number
   readonly state: StateName
   /** Milliseconds since the connect began. */
   readonly enteredMs: number
   readonly leftMs: number
   /** What the state waited for, in words; null if the next move was ours. */
   readonly awaited: string | null
+  /** What the attempt was given of the deadline, in milliseconds; Infinity if there is none. */
+  readonly sliceMs: number
+  /** How late our own event loop was while the state held, at most, in milliseconds: what is long here was no waiting for the server. */
+  readonly loopLagMs: number
   /** Bytes of whole messages, each way. */
   readonly bytesSent: number
   readonly bytesReceived: number
@@ -34,33 +40,61 @@ export type Timeline = readonly TimelineEntry[]
 type Draft<T> = { -readonly [K in keyof T]: T[K] }
 type DraftEntry = Omit<Draft<TimelineEntry>, 'messages'> & { messages: Draft<TimelineMessage>[] }
 
-/** Writes a timeline while things happen. `now` gives milliseconds on any monotonic scale. */
-export class TimelineRecorder {
-  readonly #now: () => number
-  readonly #startedMs: number
-  readonly #entries: DraftEntry[] = []
+/** What a recorder needs of the world. */
+export interface TimelineSource {
+  /** Milliseconds on any monotonic scale. */
+  readonly now: () => number
+  /** The moment that the timeline counts from, on that scale. */
+  readonly startedMs: number
+  /** How late the event loop was since this was last asked, at most, in milliseconds. */
+  readonly takeLoopLag: () => number
+}
 
-  constructor(now: () => number, first: StateName) {
-    this.#now = now
-    this.#startedMs = now()
-    this.enter(first)
+/** Writes a timeline while things happen. */
+export class TimelineRecorder {
+  readonly #source: TimelineSource
+  readonly #entries: DraftEntry[] = []
+  #attempt = -1
+  #sliceMs = Number.POSITIVE_INFINITY
+
+  constructor(source: TimelineSource) {
+    this.#source = source
+  }
+
+  /** Another attempt, with this much of the deadline. */
+  begin(sliceMs: number): void {
+    this.#attempt += 1
+    this.#sliceMs = sliceMs
+    this.#push('Disconnected')
   }
 
   /** The state from now on. To enter the state that holds already is nothing new. */
   enter(state: StateName): void {
-    const last = this.#entries.at(-1)
-    if (last?.state === state) return
+    if (this.#entries.at(-1)?.state !== state) this.#push(state)
+  }
+
+  #push(state: StateName): void {
     const enteredMs = this.#elapsedMs()
-    if (last !== undefined) last.leftMs = enteredMs
+    this.#leave(enteredMs)
     this.#entries.push({
+      attempt: this.#attempt,
       state,
       enteredMs,
       leftMs: enteredMs,
       awaited: AWAITED[state],
+      sliceMs: this.#sliceMs,
+      loopLagMs: 0,
       bytesSent: 0,
       bytesReceived: 0,
       messages: [],
     })
+  }
+
+  #leave(leftMs: number): void {
+    const last = this.#entries.at(-1)
+    if (last === undefined) return
+    last.leftMs = leftMs
+    last.loopLagMs = Math.max(last.loopLagMs, this.#source.takeLoopLag())
   }
 
   /** Note a message in the state that holds now. */
@@ -77,20 +111,13 @@ export class TimelineRecorder {
     }
   }
 
-  /** Whether this state was entered since the last Disconnected: in the attempt that runs. */
-  has(state: StateName): boolean {
-    const begin = this.#entries.findLastIndex((entry) => entry.state === 'Disconnected')
-    return this.#entries.slice(begin).some((entry) => entry.state === state)
-  }
-
   /** The timeline until now; the last state is left at this moment. */
   finish(): Timeline {
-    const last = this.#entries.at(-1) as DraftEntry
-    last.leftMs = this.#elapsedMs()
+    this.#leave(this.#elapsedMs())
     return this.#entries
   }
 
   #elapsedMs(): number {
-    return this.#now() - this.#startedMs
+    return this.#source.now() - this.#source.startedMs
   }
 }

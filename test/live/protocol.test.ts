@@ -62,7 +62,7 @@ describe('an older server, asked for 3.2', () => {
       phase: 'AwaitingAuthentication',
       failure: { kind: 'incompatible', offered: ['3.0'] },
       message:
-        'nothing in common with the server in AwaitingAuthentication: protocol version: it offers 3.0; supported here: 3.2 or later (minProtocolVersion)',
+        'nothing in common with the server in AwaitingAuthentication: protocol version: it offers 3.0; accepted here: 3.2 or later (minProtocolVersion)',
     })
   })
 })

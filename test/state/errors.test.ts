@@ -64,11 +64,11 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
   ],
   [
     { kind: 'incompatible', what: 'method', offered: ['GSSAPI'], supported: ['md5', 'scram'] },
-    'nothing in common with the server in AwaitingVerdict: method: it offers GSSAPI; supported here: md5, scram',
+    'nothing in common with the server in AwaitingVerdict: method: it offers GSSAPI; accepted here: md5, scram',
   ],
   [
     { kind: 'incompatible', what: 'method', offered: [], supported: ['md5'] },
-    'nothing in common with the server in AwaitingVerdict: method: it offers nothing; supported here: md5',
+    'nothing in common with the server in AwaitingVerdict: method: it offers nothing; accepted here: md5',
   ],
   [
     { kind: 'lost', code: 'FIN', detail: 'end of stream' },

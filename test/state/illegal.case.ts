@@ -59,7 +59,7 @@ export const wrongTarget: Cells = { Open: { Close: () => open }, Shut: { Open: (
 export const dangling = closed({ Open: { Close: 'Shut' } })
 
 // An illegal call: this state has no such event; this event is not of this state; nothing leaves an end.
-//= TS2345 not assignable to parameter of type '{ readonly type: "Dial"; }'
+//= TS2345 '{ readonly type: "ResolveHost"; } | { readonly type: "Dial"; }'
 handshake.step(STATES.Disconnected, EVENTS.TransportOpened, signal)
 //= TS2741 required in type '{ readonly type: "AuthenticationSASLFinal"
 handshake.step(STATES.AwaitingSaslOutcome, EVENTS.AuthenticationOk, signal)

@@ -5,6 +5,7 @@
 import { allows } from '../../auth/require-auth.ts'
 import type { Failure } from '../../protocol/failure.ts'
 import type { EventOf } from './events.ts'
+import { questionFor } from './session-wanted.ts'
 import type { Attempt, Encryption, State, StateOf } from './states.ts'
 import type { StateName } from './table.ts'
 
@@ -13,22 +14,30 @@ export function begin(attempt: Attempt): StateOf<'Disconnected'> {
   return { name: 'Disconnected', attempt }
 }
 
-type OwnMove = EventOf<'Dial' | 'RequestTls' | 'StartTls' | 'SendStartup'>
+type OwnMove = EventOf<
+  'ResolveHost' | 'Dial' | 'RequestTls' | 'StartTls' | 'SendStartup' | 'SendCancel' | 'AskSession' | 'AcceptSession'
+>
 
 /** The event that we ourselves cause in this state, or null if something has to be waited for. */
 export function nextMove(state: State): OwnMove | null {
-  if (state.name === 'Disconnected') return { type: 'Dial' }
+  if (state.name === 'Disconnected') return { type: state.attempt.needsLookup ? 'ResolveHost' : 'Dial' }
+  if (state.name === 'CheckingSession') {
+    const question = state.answer === null ? questionFor(state.sessionWanted, state.parameters) : null
+    return question === null ? { type: 'AcceptSession' } : { type: 'AskSession', question }
+  }
   if (state.name !== 'Connected') return null
   const { attempt, tls, tlsRefused } = state
   if (attempt.encryption !== 'off' && tls === null && !tlsRefused) {
     return { type: attempt.directTls ? 'StartTls' : 'RequestTls' }
   }
-  return { type: 'SendStartup' }
+  return attempt.cancelKey === null ? { type: 'SendStartup' } : { type: 'SendCancel', key: attempt.cancelKey }
 }
 
 /** Whether the server may come to ask for the password: not if no method that is allowed would take one. */
-export function mayNeedPassword({ hasPassword, scramKeys, requireAuth, channelBinding, encryption }: Attempt): boolean {
-  if (!hasPassword) return false
+export function mayNeedPassword(attempt: Attempt): boolean {
+  const { hasPassword, cancelKey, scramKeys, requireAuth, channelBinding, encryption } = attempt
+  // A cancel request proves nothing but that it knows the key.
+  if (!hasPassword || cancelKey !== null) return false
   // Such an attempt ends before anything is sent.
   if (channelBinding === 'require' && encryption === 'off') return false
   const scramNeedsIt = scramKeys === null && allows(requireAuth, 'scram-sha-256')
@@ -42,6 +51,29 @@ export function encryptionAttempts(
   if (mode === 'disable') return ['off']
   if (mode === 'allow') return ['off', 'required']
   return mode === 'prefer' ? ['preferred', 'off'] : ['required']
+}
+
+/**
+ * Whether the next host of the list may be tried after this failure. Yes, if it is about this one host: it cannot be reached,
+ * was silent for its part of the deadline, has no room or is not up, or is not what target_session_attrs wants. No, if the
+ * next one would say the same, as to a wrong password, or if somebody does what no server would: that is to be seen.
+ *
+ * libpq goes on after most of these (fe-connect.c, try_next_host); it stops where a connection breaks half-way or has no
+ * room (53300), which is about one host as well.
+ */
+export function mayTryNextHost(phase: StateName, failure: Failure): boolean {
+  switch (failure.kind) {
+    case 'lost':
+    case 'deadline':
+      return true
+    case 'incompatible':
+      return phase === 'CheckingSession'
+    case 'refused':
+      // Insufficient resources; operator intervention: #ERRCODES-TABLE.
+      return phase === 'AwaitingSessionCheck' || failure.sqlstate.startsWith('53') || failure.sqlstate.startsWith('57P')
+    default:
+      return false
+  }
 }
 
 /** The states in which a server that refuses may want the other kind of connection: until it has let us in. */

@@ -10,10 +10,13 @@ import type { Failure } from '../../protocol/failure.ts'
 import type { ServerReport } from '../../protocol/response-fields.ts'
 import type { ProtocolVersion } from '../../protocol/startup.ts'
 import type { StateNamed } from '../machine.ts'
+import type { SessionWanted } from './session-wanted.ts'
 import type { StateName } from './table.ts'
 
 /** What one attempt goes in with. Made afresh for every attempt: nothing is carried over (CVE-2018-10915). */
 export interface Attempt {
+  /** Whether the host is a name whose addresses have to be looked up. */
+  readonly needsLookup: boolean
   readonly user: string
   readonly database: string
   /** Whether there is one, or a function that gives one. The password itself is fetched when the server asks for it. */
@@ -31,6 +34,10 @@ export interface Attempt {
   readonly allowCleartextPassword: boolean
   readonly scramIterationsMin: number
   readonly scramIterationsMax: number
+  /** What the server must be: target_session_attrs of this attempt. */
+  readonly sessionWanted: SessionWanted
+  /** The backend whose query is to be cancelled; null: the attempt is for a session. */
+  readonly cancelKey: BackendKeyFacts | null
   /** Printable ASCII without a comma, from a good source of randomness. */
   readonly clientNonce: string
 }
@@ -54,11 +61,18 @@ export interface TlsFacts {
 /** How the server had us authenticate, in the words of libpq's require_auth. */
 export type AuthenticationMethod = 'none' | 'password' | 'md5' | 'scram-sha-256'
 
-/** What a server may have said at any time since the StartupMessage, and what it was said in. */
-interface Greeting {
+/** BackendKeyData: what a cancel request names a backend by. */
+export interface BackendKeyFacts {
+  readonly processId: number
+  readonly secretKey: Uint8Array
+}
+
+/** What a server may have said at any time since the StartupMessage, what it was said in, and what it must be. */
+export interface Greeting {
   readonly tls: TlsFacts | null
   readonly protocolVersion: ProtocolVersion
   readonly notices: readonly ServerReport[]
+  readonly sessionWanted: SessionWanted
 }
 
 /** How the server wants the password. */
@@ -71,13 +85,19 @@ interface Introduction extends Greeting {
   readonly authenticationMethod: AuthenticationMethod
   /** The names and values in the order in which they came; a later value replaces an earlier one. */
   readonly parameters: readonly (readonly [name: string, value: string])[]
-  readonly backendKeyData: { readonly processId: number; readonly secretKey: Uint8Array } | null
+  readonly backendKeyData: BackendKeyFacts | null
   /** How many came. Nobody has asked for them yet. */
   readonly notifications: number
 }
 
+/** ReadyForQuery has come; whether the server is the right one is still open. */
+interface Candidate extends Introduction {
+  readonly transactionStatus: 'I' | 'T' | 'E'
+}
+
 export type State =
   | { readonly name: 'Disconnected'; readonly attempt: Attempt }
+  | { readonly name: 'ResolvingHost'; readonly attempt: Attempt }
   | { readonly name: 'Dialing'; readonly attempt: Attempt }
   | {
       readonly name: 'Connected'
@@ -102,7 +122,17 @@ export type State =
   | ({ readonly name: 'AwaitingSaslOutcome'; readonly serverSignature: Uint8Array } & Greeting)
   | ({ readonly name: 'AwaitingVerdict'; readonly authenticationMethod: AuthenticationMethod } & Greeting)
   | ({ readonly name: 'AwaitingReady' } & Introduction)
-  | ({ readonly name: 'Ready'; readonly transactionStatus: 'I' | 'T' | 'E' } & Introduction)
+  /** `answer`: the one value that the server gave to our question; null: it was not asked. */
+  | ({ readonly name: 'CheckingSession'; readonly answer: string | null } & Candidate)
+  | ({
+      readonly name: 'AwaitingSessionCheck'
+      /** How much of the answer has come. */
+      readonly heard: 'nothing' | 'RowDescription' | 'DataRow' | 'CommandComplete'
+      readonly answer: string | null
+    } & Candidate)
+  | { readonly name: 'AwaitingCancelClose' }
+  | ({ readonly name: 'Ready' } & Candidate)
+  | { readonly name: 'Cancelled' }
   | { readonly name: 'Failed'; readonly phase: StateName; readonly failure: Failure }
 
 export type StateOf<S extends StateName> = StateNamed<State, S>

@@ -6,17 +6,24 @@
  * and the event. From this constant come the types of the transitions, the diagram, the docs and the test
  * of every pair of state and event.
  *
- *   Disconnected ─▶ Dialing ─▶ Connected ─▶ AwaitingAuthentication ─┬─▶ AwaitingReady ─▶ Ready
- *                               ▲    │                              ├─▶ AwaitingPassword ─▶ ⋯
+ *   Disconnected ─▶ Dialing ─▶ Connected ─▶ AwaitingAuthentication ─┬─▶ AwaitingReady ─▶ CheckingSession ─▶ Ready
+ *        └▶ ResolvingHost ┘     ▲    │                              ├─▶ AwaitingPassword ─▶ ⋯
  *                               └─ TLS                              └─▶ AwaitingSaslChallenge ─▶ ⋯
  *
- * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-FLOW-SSL, #SASL-AUTHENTICATION.
+ * A cancel request goes the same way as far as Connected, and ends in Cancelled.
+ *
+ * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-FLOW-SSL, #SASL-AUTHENTICATION, #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
 import { closed } from '../machine.ts'
 
 export const TABLE = closed({
   Disconnected: {
+    ResolveHost: 'ResolvingHost',
+    // Where there is no name to look up.
     Dial: 'Dialing',
+  },
+  ResolvingHost: {
+    HostResolved: 'Dialing',
   },
   Dialing: {
     TransportOpened: 'Connected',
@@ -26,6 +33,7 @@ export const TABLE = closed({
     RequestTls: 'AwaitingTlsReply',
     StartTls: 'SecuringTransport',
     SendStartup: 'AwaitingAuthentication',
+    SendCancel: 'AwaitingCancelClose',
   },
   AwaitingTlsReply: {
     TlsAccepted: 'SecuringTransport',
@@ -77,13 +85,31 @@ export const TABLE = closed({
     BackendKeyData: 'AwaitingReady',
     // A login event trigger may LISTEN and NOTIFY: what it hears is delivered before ReadyForQuery.
     NotificationResponse: 'AwaitingReady',
-    ReadyForQuery: 'Ready',
+    ReadyForQuery: 'CheckingSession',
+  },
+  // A hub again: is this the server that target_session_attrs wants? If it has not said so by itself, it is asked.
+  CheckingSession: {
+    AskSession: 'AwaitingSessionCheck',
+    AcceptSession: 'Ready',
+  },
+  AwaitingSessionCheck: {
+    RowDescription: 'AwaitingSessionCheck',
+    DataRow: 'AwaitingSessionCheck',
+    CommandComplete: 'AwaitingSessionCheck',
+    ParameterStatus: 'AwaitingSessionCheck',
+    NotificationResponse: 'AwaitingSessionCheck',
+    ReadyForQuery: 'CheckingSession',
+  },
+  // The server says nothing to a cancel request: it closes the connection when it is done.
+  AwaitingCancelClose: {
+    TransportLost: 'Cancelled',
   },
   Ready: {},
+  Cancelled: {},
   Failed: {},
 })
 
-/** What holds in every row but the last two. */
+/** What holds in every row but the last three. */
 export const EVERYWHERE = {
   ErrorResponse: 'Failed',
   NoticeResponse: 'the same state',
@@ -96,7 +122,8 @@ export type StateName = keyof typeof TABLE
 /** What a state waits for, in words: for error messages, timelines and the documentation. null: for nobody. */
 export const AWAITED: Readonly<Record<StateName, string | null>> = {
   Disconnected: null,
-  Dialing: 'the connection to be opened (name lookup and TCP, or the Unix-domain socket)',
+  ResolvingHost: 'the addresses of the host (name lookup)',
+  Dialing: 'the connection to be opened (TCP, or the Unix-domain socket)',
   Connected: null,
   AwaitingTlsReply: 'the server to say whether it speaks TLS',
   SecuringTransport: 'the TLS handshake',
@@ -108,6 +135,10 @@ export const AWAITED: Readonly<Record<StateName, string | null>> = {
   AwaitingSaslOutcome: "the server's SCRAM signature, which proves that it knows the password",
   AwaitingVerdict: 'the server to accept or refuse our authentication',
   AwaitingReady: 'the server to start a backend and to report its parameters',
+  CheckingSession: null,
+  AwaitingSessionCheck: 'the server to say whether it is what target_session_attrs wants',
+  AwaitingCancelClose: 'the server to close the connection, once it has read the cancel request',
   Ready: null,
+  Cancelled: null,
   Failed: null,
 }

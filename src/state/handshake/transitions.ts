@@ -2,7 +2,7 @@
  * One function per cell of the table. Each takes the state, the event and the signal, and gives the next
  * state and what is to be done. `handshake.step` and `handshake.receive` are how they are reached.
  *
- * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-VERSIONS.
+ * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-VERSIONS, #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
 import { tlsServerEndPoint } from '../../auth/channel-binding.ts'
 import { chooseMechanism } from '../../auth/choose.ts'
@@ -27,14 +27,27 @@ import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { Effect, Event, EventOf } from './events.ts'
 import { mayNeedPassword } from './policy.ts'
-import type { Attempt, AuthenticationMethod, State, StateOf } from './states.ts'
+import { findMismatch } from './session-wanted.ts'
+import type { Attempt, AuthenticationMethod, Greeting, State, StateOf } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
 
 const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   Disconnected: {
+    ResolveHost: ({ attempt }) => ({
+      state: { name: 'ResolvingHost', attempt },
+      effects: [...prepare(attempt), { do: 'resolveHost' }],
+    }),
+
     Dial: ({ attempt }) => ({
       state: { name: 'Dialing', attempt },
-      effects: mayNeedPassword(attempt) ? [{ do: 'beginPassword' }, { do: 'dial' }] : [{ do: 'dial' }],
+      effects: [...prepare(attempt), { do: 'dial', addresses: null }],
+    }),
+  },
+
+  ResolvingHost: {
+    HostResolved: ({ attempt }, { addresses }) => ({
+      state: { name: 'Dialing', attempt },
+      effects: [{ do: 'dial', addresses }],
     }),
   },
 
@@ -58,10 +71,18 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
           advice: 'use sslmode=require or above, over TCP, with a server that speaks TLS',
         })
       }
-      const protocolVersion = attempt.maxProtocolVersion
+      const { maxProtocolVersion: protocolVersion, sessionWanted } = attempt
       const parameters = [['user', attempt.user], ['database', attempt.database], ...attempt.runtimeParameters] as const
       return {
-        state: { name: 'AwaitingAuthentication', attempt, tls, protocolVersion, negotiated: false, notices: [] },
+        state: {
+          name: 'AwaitingAuthentication',
+          attempt,
+          negotiated: false,
+          tls,
+          protocolVersion,
+          notices: [],
+          sessionWanted,
+        },
         effects: [
           send({
             type: 'StartupMessage',
@@ -71,6 +92,11 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
         ],
       }
     },
+
+    SendCancel: (_state, { key }) => ({
+      state: { name: 'AwaitingCancelClose' },
+      effects: [send({ type: 'CancelRequest', ...key })],
+    }),
   },
 
   AwaitingTlsReply: {
@@ -144,7 +170,8 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       return fetchPassword(state, { method: 'md5', user: state.attempt.user, salt })
     },
 
-    AuthenticationSASL: ({ attempt, tls, protocolVersion, notices }, { mechanisms }) => {
+    AuthenticationSASL: (state, { mechanisms }) => {
+      const { attempt, tls } = state
       admit(attempt, 'scram-sha-256')
       const { channelBinding: policy } = attempt
       const isOffered = policy !== 'disable' && mechanisms.includes('SCRAM-SHA-256-PLUS')
@@ -161,9 +188,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
           start,
           keys,
           iterations,
-          tls,
-          protocolVersion,
-          notices,
+          ...greetingOf(state),
         },
         effects: [send({ type: 'SASLInitialResponse', mechanism, data: clientFirst(start) })],
       }
@@ -175,28 +200,25 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingPassword: {
-    PasswordFetched: ({ request, tls, protocolVersion, notices }, { password }) => ({
-      state: { name: 'AwaitingVerdict', authenticationMethod: request.method, tls, protocolVersion, notices },
-      effects: [
-        send({
-          type: 'PasswordMessage',
-          password: request.method === 'md5' ? answerMd5(request.user, password, request.salt) : password.reveal(),
-        }),
-      ],
-    }),
+    PasswordFetched: (state, { password }) => {
+      const { request } = state
+      const answer = request.method === 'md5' ? answerMd5(request.user, password, request.salt) : password.reveal()
+      return {
+        state: { name: 'AwaitingVerdict', authenticationMethod: request.method, ...greetingOf(state) },
+        effects: [send({ type: 'PasswordMessage', password: answer })],
+      }
+    },
   },
 
   AwaitingSaslChallenge: {
-    AuthenticationSASLContinue: ({ start, keys, iterations, tls, protocolVersion, notices }, { data }) => ({
-      state: {
-        name: 'AwaitingSaslPassword',
-        challenge: readChallenge(start, data, iterations),
-        tls,
-        protocolVersion,
-        notices,
-      },
-      effects: [keys === null ? { do: 'fetchPassword' } : { do: 'useKeys', keys }],
-    }),
+    AuthenticationSASLContinue: (state, { data }) => {
+      const { start, keys, iterations } = state
+      const challenge = readChallenge(start, data, iterations)
+      return {
+        state: { name: 'AwaitingSaslPassword', challenge, ...greetingOf(state) },
+        effects: [keys === null ? { do: 'fetchPassword' } : { do: 'useKeys', keys }],
+      }
+    },
   },
 
   AwaitingSaslPassword: {
@@ -216,9 +238,9 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingSaslOutcome: {
-    AuthenticationSASLFinal: ({ serverSignature, tls, protocolVersion, notices }, { data }) => {
-      verifyOutcome(serverSignature, data)
-      return to({ name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', tls, protocolVersion, notices })
+    AuthenticationSASLFinal: (state, { data }) => {
+      verifyOutcome(state.serverSignature, data)
+      return to({ name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', ...greetingOf(state) })
     },
   },
 
@@ -227,14 +249,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingReady: {
-    ParameterStatus: (state, { name, value }) => {
-      checkEncoding(name, value)
-      const parameters = [...state.parameters, [name, value] as const]
-      bound('ParameterStatus messages before ReadyForQuery', parameters.length, LIMITS.parametersMax)
-      const length = parameters.reduce((sum, [one, other]) => sum + one.length + other.length, 0)
-      bound('characters of ParameterStatus before ReadyForQuery', length, LIMITS.startupParametersLengthMax)
-      return to({ ...state, parameters })
-    },
+    ParameterStatus: (state, event) => to({ ...state, parameters: addParameter(state, event) }),
 
     BackendKeyData: (state, { processId, secretKey }) => {
       const [min, max] =
@@ -261,16 +276,69 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       return to({ ...state, backendKeyData: { processId, secretKey } })
     },
 
-    NotificationResponse: (state) => {
-      const notifications = state.notifications + 1
-      bound('NotificationResponse messages before ReadyForQuery', notifications, LIMITS.startupNotificationsMax)
-      return to({ ...state, notifications })
+    NotificationResponse: (state) => to({ ...state, notifications: addNotification(state) }),
+
+    ReadyForQuery: (state, { status }) =>
+      to({ ...state, name: 'CheckingSession', transactionStatus: status, answer: null }),
+  },
+
+  CheckingSession: {
+    AskSession: (state, { question }) => ({
+      state: { ...state, name: 'AwaitingSessionCheck', heard: 'nothing' },
+      effects: [send({ type: 'Query', query: question })],
+    }),
+
+    AcceptSession: ({ answer, ...state }) => {
+      const mismatch = findMismatch(state.sessionWanted, state.parameters, answer)
+      if (mismatch !== null) {
+        const what = 'target_session_attrs'
+        throw new Fault({ kind: 'incompatible', what, offered: [mismatch], supported: [state.sessionWanted] })
+      }
+      return to({ ...state, name: 'Ready' })
+    },
+  },
+
+  AwaitingSessionCheck: {
+    RowDescription: (state, event) => {
+      follow(state, 'nothing', event.type)
+      if (event.columns.length !== 1) throw oddAnswer('one column', `${event.columns.length} columns`)
+      return to({ ...state, heard: 'RowDescription' })
     },
 
-    ReadyForQuery: (state, { status }) => to({ ...state, name: 'Ready', transactionStatus: status }),
+    DataRow: (state, event) => {
+      follow(state, 'RowDescription', event.type)
+      const [value] = event.values
+      if (event.values.length !== 1 || !value) throw oddAnswer('one value', `a row of ${event.values.length}`)
+      const answer = ['on', 'off', 't', 'f'].find((word) => Buffer.from(word).equals(value))
+      if (answer === undefined) throw oddAnswer("'on', 'off', 't' or 'f'", 'another value')
+      return to({ ...state, heard: 'DataRow', answer })
+    },
+
+    CommandComplete: (state, event) => {
+      follow(state, 'DataRow', event.type)
+      return to({ ...state, heard: 'CommandComplete' })
+    },
+
+    ParameterStatus: (state, event) => to({ ...state, parameters: addParameter(state, event) }),
+
+    NotificationResponse: (state) => to({ ...state, notifications: addNotification(state) }),
+
+    ReadyForQuery: ({ heard, ...state }, event) => {
+      follow({ heard }, 'CommandComplete', event.type)
+      return to({ ...state, name: 'CheckingSession', transactionStatus: event.status })
+    },
+  },
+
+  AwaitingCancelClose: {
+    TransportLost: (_state, { code, detail }) => {
+      // Closed in order, the request was read; broken, nobody knows.
+      if (code !== 'FIN') throw new Fault({ kind: 'lost', code, detail })
+      return to({ name: 'Cancelled' })
+    },
   },
 
   Ready: {},
+  Cancelled: {},
   Failed: {},
 }
 
@@ -307,6 +375,16 @@ function send(message: Extract<Effect, { do: 'send' }>['message']): Effect {
   return { do: 'send', message }
 }
 
+/** The password is begun as early as can be: while the host is looked up and dialed. */
+function prepare(attempt: Attempt): readonly Effect[] {
+  return mayNeedPassword(attempt) ? [{ do: 'beginPassword' }] : []
+}
+
+/** What goes along from the StartupMessage to the session. */
+function greetingOf({ tls, protocolVersion, notices, sessionWanted }: Greeting): Greeting {
+  return { tls, protocolVersion, notices, sessionWanted }
+}
+
 /** NegotiateProtocolVersion: the server speaks an older minor version, or does not know an option of ours. */
 function negotiate(
   { attempt, protocolVersion, negotiated }: StateOf<'AwaitingAuthentication'>,
@@ -339,15 +417,13 @@ function negotiate(
 
 /** The first state in which the server has let us in. */
 function introduce(
-  { tls, protocolVersion, notices }: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
+  state: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
   authenticationMethod: AuthenticationMethod,
 ): StateOf<'AwaitingReady'> {
   return {
     name: 'AwaitingReady',
     authenticationMethod,
-    tls,
-    protocolVersion,
-    notices,
+    ...greetingOf(state),
     parameters: [],
     backendKeyData: null,
     notifications: 0,
@@ -397,22 +473,22 @@ function checkPassword({ hasPassword }: Attempt, method: AuthenticationMethod): 
 }
 
 function fetchPassword(
-  { tls, protocolVersion, notices }: StateOf<'AwaitingAuthentication'>,
+  state: StateOf<'AwaitingAuthentication'>,
   request: StateOf<'AwaitingPassword'>['request'],
 ): Step<StateOf<'AwaitingPassword'>, Effect> {
   return {
-    state: { name: 'AwaitingPassword', request, tls, protocolVersion, notices },
+    state: { name: 'AwaitingPassword', request, ...greetingOf(state) },
     effects: [{ do: 'fetchPassword' }],
   }
 }
 
 function prove(
-  { challenge, tls, protocolVersion, notices }: StateOf<'AwaitingSaslPassword' | 'DerivingSaslKey'>,
+  state: StateOf<'AwaitingSaslPassword' | 'DerivingSaslKey'>,
   keys: ScramKeys,
 ): Step<StateOf<'AwaitingSaslOutcome'>, Effect> {
-  const { clientFinal, serverSignature } = proveScram(challenge, keys)
+  const { clientFinal, serverSignature } = proveScram(state.challenge, keys)
   return {
-    state: { name: 'AwaitingSaslOutcome', serverSignature, tls, protocolVersion, notices },
+    state: { name: 'AwaitingSaslOutcome', serverSignature, ...greetingOf(state) },
     effects: [send({ type: 'SASLResponse', data: clientFinal })],
   }
 }
@@ -428,4 +504,38 @@ function unsupported(method: string): never {
 
 function bound(what: string, received: number, limit: number): void {
   if (received > limit) throw new Fault({ kind: 'limit', what, limit, received })
+}
+
+type Introduced = StateOf<'AwaitingReady' | 'AwaitingSessionCheck'>
+
+function addParameter(state: Introduced, { name, value }: EventOf<'ParameterStatus'>): Introduced['parameters'] {
+  checkEncoding(name, value)
+  const parameters = [...state.parameters, [name, value] as const]
+  bound('ParameterStatus messages before the session is ready', parameters.length, LIMITS.parametersMax)
+  const length = parameters.reduce((sum, [one, other]) => sum + one.length + other.length, 0)
+  bound('characters of ParameterStatus before the session is ready', length, LIMITS.startupParametersLengthMax)
+  return parameters
+}
+
+function addNotification({ notifications }: Introduced): number {
+  bound('NotificationResponse messages before the session is ready', notifications + 1, LIMITS.startupNotificationsMax)
+  return notifications + 1
+}
+
+type Heard = StateOf<'AwaitingSessionCheck'>['heard']
+
+const HEARD_NEXT: Readonly<Record<Heard, string>> = {
+  nothing: 'RowDescription',
+  RowDescription: 'DataRow',
+  DataRow: 'CommandComplete',
+  CommandComplete: 'ReadyForQuery',
+}
+
+/** The answer to the session check comes in one order. */
+function follow({ heard }: { readonly heard: Heard }, before: Heard, received: string): void {
+  if (heard !== before) throw new Fault({ kind: 'misbehaved', expected: [HEARD_NEXT[heard]], received })
+}
+
+function oddAnswer(expected: string, received: string): Fault {
+  return new Fault({ kind: 'misbehaved', expected: [`${expected} in answer to the session check`], received })
 }

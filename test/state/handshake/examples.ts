@@ -5,10 +5,11 @@
 import { beginScram } from '../../../src/auth/scram.ts'
 import { Secret } from '../../../src/auth/secret.ts'
 import type { EventName, EventOf } from '../../../src/state/handshake/events.ts'
-import type { Attempt, StateOf, TlsFacts } from '../../../src/state/handshake/states.ts'
+import type { Attempt, State, StateOf, TlsFacts } from '../../../src/state/handshake/states.ts'
 import type { StateName } from '../../../src/state/handshake/table.ts'
 
 export const ATTEMPT: Attempt = {
+  needsLookup: true,
   user: 'alice',
   database: 'app',
   hasPassword: true,
@@ -23,6 +24,8 @@ export const ATTEMPT: Attempt = {
   allowCleartextPassword: true,
   scramIterationsMin: 1,
   scramIterationsMax: 100_000,
+  sessionWanted: 'primary',
+  cancelKey: null,
   clientNonce: 'fyko+d2lbbFgONRv9qkxdawL',
 }
 
@@ -36,7 +39,7 @@ export const TLS: TlsFacts = {
   rejection: null,
 }
 
-const greeting = { tls: null, protocolVersion: '3.2', notices: [] } as const
+const greeting = { tls: null, protocolVersion: '3.2', notices: [], sessionWanted: 'primary' } as const
 const introduction = {
   ...greeting,
   authenticationMethod: 'scram-sha-256',
@@ -56,8 +59,23 @@ const challenge = {
 }
 const keys = { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) }
 
+/** The answer to the session check comes in one order: here each message meets the moment at which it is lawful. */
+const HEARD_BEFORE: Partial<Record<EventName, StateOf<'AwaitingSessionCheck'>['heard']>> = {
+  DataRow: 'RowDescription',
+  CommandComplete: 'DataRow',
+  ReadyForQuery: 'CommandComplete',
+}
+
+/** The state, as it has to be for the event to be lawful in it. */
+export function stateFor(name: StateName, event: EventName): State {
+  const heard = HEARD_BEFORE[event]
+  if (name !== 'AwaitingSessionCheck' || heard === undefined) return STATES[name]
+  return { ...STATES[name], heard, answer: 'f' }
+}
+
 export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   Disconnected: { name: 'Disconnected', attempt: ATTEMPT },
+  ResolvingHost: { name: 'ResolvingHost', attempt: ATTEMPT },
   Dialing: { name: 'Dialing', attempt: ATTEMPT },
   Connected: { name: 'Connected', attempt: ATTEMPT, tls: null, tlsRefused: false },
   AwaitingTlsReply: { name: 'AwaitingTlsReply', attempt: ATTEMPT },
@@ -76,13 +94,35 @@ export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   AwaitingSaslOutcome: { name: 'AwaitingSaslOutcome', serverSignature: SERVER_SIGNATURE, ...greeting },
   AwaitingVerdict: { name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', ...greeting },
   AwaitingReady: { name: 'AwaitingReady', ...introduction },
+  CheckingSession: { name: 'CheckingSession', ...introduction, transactionStatus: 'I', answer: 'f' },
+  AwaitingSessionCheck: {
+    name: 'AwaitingSessionCheck',
+    ...introduction,
+    transactionStatus: 'I',
+    heard: 'nothing',
+    answer: null,
+  },
+  AwaitingCancelClose: { name: 'AwaitingCancelClose' },
   Ready: { name: 'Ready', transactionStatus: 'I', ...introduction },
+  Cancelled: { name: 'Cancelled' },
   Failed: { name: 'Failed', phase: 'AwaitingReady', failure: { kind: 'lost', code: 'FIN', detail: 'end of stream' } },
 }
 
 const report = { fields: [{ code: 'S', value: 'FATAL' } as const, { code: 'C', value: '57P03' } as const] }
 
+const COLUMN = {
+  name: 'pg_is_in_recovery',
+  tableOid: 0,
+  attributeNumber: 0,
+  typeOid: 16,
+  typeSize: 1,
+  typeModifier: -1,
+  format: 0,
+}
+
 export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
+  ResolveHost: { type: 'ResolveHost' },
+  HostResolved: { type: 'HostResolved', addresses: [{ address: '192.0.2.1', family: 4 }] },
   Dial: { type: 'Dial' },
   TransportOpened: { type: 'TransportOpened' },
   RequestTls: { type: 'RequestTls' },
@@ -92,9 +132,12 @@ export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
   TlsEstablished: { type: 'TlsEstablished', tls: TLS },
   PasswordFetched: { type: 'PasswordFetched', password: new Secret('correct horse') },
   SendStartup: { type: 'SendStartup' },
+  SendCancel: { type: 'SendCancel', key: { processId: 4711, secretKey: Buffer.from([1, 2, 3, 4]) } },
+  AskSession: { type: 'AskSession', question: 'SHOW transaction_read_only' },
+  AcceptSession: { type: 'AcceptSession' },
   SaslKeysGiven: { type: 'SaslKeysGiven', keys },
   SaslKeyDerived: { type: 'SaslKeyDerived', keys },
-  TransportLost: { type: 'TransportLost', code: 'ECONNRESET', detail: 'read ECONNRESET' },
+  TransportLost: { type: 'TransportLost', code: 'FIN', detail: 'end of stream' },
   AuthenticationOk: { type: 'AuthenticationOk' },
   AuthenticationKerberosV5: { type: 'AuthenticationKerberosV5' },
   AuthenticationCleartextPassword: { type: 'AuthenticationCleartextPassword' },
@@ -115,8 +158,8 @@ export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
   ErrorResponse: { type: 'ErrorResponse', ...report },
   NoticeResponse: { type: 'NoticeResponse', ...report },
   NotificationResponse: { type: 'NotificationResponse', processId: 1, channel: 'c', payload: 'p' },
-  RowDescription: { type: 'RowDescription', columns: [] },
-  DataRow: { type: 'DataRow', values: [] },
+  RowDescription: { type: 'RowDescription', columns: [COLUMN] },
+  DataRow: { type: 'DataRow', values: [Buffer.from('f')] },
   CommandComplete: { type: 'CommandComplete', commandTag: 'SELECT 1' },
   EmptyQueryResponse: { type: 'EmptyQueryResponse' },
   CopyInResponse: { type: 'CopyInResponse', format: 0, columnFormats: [] },

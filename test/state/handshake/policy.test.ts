@@ -27,6 +27,30 @@ describe('the next move on an open transport', () => {
   })
 })
 
+describe('the other moves of our own', () => {
+  it('look a name up, and dial at once where there is none', () => {
+    expect(nextMove(STATES.Disconnected)).toEqual({ type: 'ResolveHost' })
+    expect(nextMove({ name: 'Disconnected', attempt: { ...ATTEMPT, needsLookup: false } })).toEqual({ type: 'Dial' })
+  })
+
+  it('send a cancel request where the attempt is for one, in TLS if the session has it', () => {
+    const cancelKey = { processId: 4711, secretKey: Buffer.from([1, 2, 3, 4]) }
+    const state = (encryption: 'off' | 'required', tls: typeof TLS | null) =>
+      ({ ...STATES.Connected, attempt: { ...ATTEMPT, encryption, cancelKey }, tls }) as const
+    expect(nextMove(state('off', null))).toEqual({ type: 'SendCancel', key: cancelKey })
+    expect(nextMove(state('required', null))).toEqual({ type: 'RequestTls' })
+    expect(nextMove(state('required', TLS))).toEqual({ type: 'SendCancel', key: cancelKey })
+  })
+
+  it('ask for what the server has not told, once, and accept what it has', () => {
+    const unknown = { ...STATES.CheckingSession, answer: null }
+    expect(nextMove(unknown)).toEqual({ type: 'AskSession', question: 'SELECT pg_catalog.pg_is_in_recovery()' })
+    expect(nextMove({ ...unknown, answer: 'f' })).toEqual({ type: 'AcceptSession' })
+    expect(nextMove({ ...unknown, parameters: [['in_hot_standby', 'off']] })).toEqual({ type: 'AcceptSession' })
+    expect(nextMove({ ...unknown, sessionWanted: 'any' })).toEqual({ type: 'AcceptSession' })
+  })
+})
+
 describe('the password', () => {
   const needs = (requireAuth: string | null, withKeys = false) =>
     mayNeedPassword({
@@ -55,6 +79,11 @@ describe('the password', () => {
 
   it('cannot be needed where there is none', () => {
     expect(mayNeedPassword({ ...ATTEMPT, hasPassword: false })).toBe(false)
+  })
+
+  it('is not needed to cancel', () => {
+    const cancelKey = { processId: 4711, secretKey: Buffer.from([1, 2, 3, 4]) }
+    expect(mayNeedPassword({ ...ATTEMPT, cancelKey })).toBe(false)
   })
 })
 

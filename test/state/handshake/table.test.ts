@@ -7,7 +7,7 @@ import type { State } from '../../../src/state/handshake/states.ts'
 import { AWAITED, EVERYWHERE, type StateName, TABLE } from '../../../src/state/handshake/table.ts'
 import { handshake } from '../../../src/state/handshake/transitions.ts'
 import { isEnd } from '../../../src/state/machine.ts'
-import { EVENTS, STATES } from './examples.ts'
+import { EVENTS, STATES, stateFor } from './examples.ts'
 
 const signal = new AbortController().signal
 const stateNames = Object.keys(TABLE) as StateName[]
@@ -30,7 +30,7 @@ describe('the table of the handshake', () => {
   })
 
   it.each(pairs)('%s, %s', (stateName, eventName) => {
-    const state: State = STATES[stateName]
+    const state: State = stateFor(stateName, eventName)
     const { state: next, effects } = handshake.receive(state, EVENTS[eventName], signal)
     const expected = target(stateName, eventName)
 
@@ -89,13 +89,15 @@ describe('the table of the handshake', () => {
     }
     expect([...reach('Disconnected')].sort()).toEqual([...stateNames].sort())
     for (const name of stateNames) {
-      if (!isEnd(TABLE, name)) expect(reach(name).has('Ready')).toBe(true)
+      if (isEnd(TABLE, name)) continue
+      expect(reach(name).has(name === 'AwaitingCancelClose' ? 'Cancelled' : 'Ready')).toBe(true)
     }
   })
 
   it('says in words what each state waits for, or that it waits for nobody', () => {
     const waiting = stateNames.filter((name) => AWAITED[name] !== null)
     expect(waiting).toEqual([
+      'ResolvingHost',
       'Dialing',
       'AwaitingTlsReply',
       'SecuringTransport',
@@ -107,6 +109,8 @@ describe('the table of the handshake', () => {
       'AwaitingSaslOutcome',
       'AwaitingVerdict',
       'AwaitingReady',
+      'AwaitingSessionCheck',
+      'AwaitingCancelClose',
     ])
   })
 

@@ -27,15 +27,19 @@ describe('the start', () => {
   it('moves by itself where the next move is ours, and waits everywhere else', () => {
     const moves = Object.values(STATES).map((state) => [state.name, nextMove(state)?.type])
     expect(moves.filter(([, type]) => type !== undefined)).toEqual([
-      ['Disconnected', 'Dial'],
+      ['Disconnected', 'ResolveHost'],
       ['Connected', 'RequestTls'],
+      ['CheckingSession', 'AcceptSession'],
     ])
     expect(begin(ATTEMPT)).toEqual({ name: 'Disconnected', attempt: ATTEMPT })
   })
 
   it('dials once, and sends one StartupMessage with the newest version that is allowed', () => {
     const dialing = handshake.step(STATES.Disconnected, { type: 'Dial' }, signal)
-    expect(dialing.effects).toContainEqual({ do: 'dial' })
+    expect(dialing.effects).toContainEqual({ do: 'dial', addresses: null })
+    const { addresses } = EVENTS.HostResolved
+    const resolved = handshake.step(STATES.ResolvingHost, EVENTS.HostResolved, signal)
+    expect(resolved.effects).toEqual([{ do: 'dial', addresses }])
     const { state, effects } = handshake.step(STATES.Connected, { type: 'SendStartup' }, signal)
     expect(state.protocolVersion).toBe('3.2')
     expect(effects).toEqual([
@@ -163,8 +167,14 @@ describe('TLS', () => {
 
   it('stays known until the session is ready', () => {
     const inTls = { ...STATES.Connected, tls: TLS }
-    const { AuthenticationMD5Password, PasswordFetched, AuthenticationOk, ReadyForQuery } = EVENTS
-    const events = [AuthenticationMD5Password, PasswordFetched, AuthenticationOk, ReadyForQuery]
+    const events = [
+      EVENTS.AuthenticationMD5Password,
+      EVENTS.PasswordFetched,
+      EVENTS.AuthenticationOk,
+      { type: 'ParameterStatus', name: 'in_hot_standby', value: 'off' } as const,
+      EVENTS.ReadyForQuery,
+      EVENTS.AcceptSession,
+    ]
     const startup: State = handshake.step(inTls, EVENTS.SendStartup, signal).state
     const ready = events.reduce<State>((state, event) => handshake.receive(state, event, signal).state, startup)
     expect(ready).toMatchObject({ name: 'Ready', tls: TLS })
@@ -173,14 +183,16 @@ describe('TLS', () => {
 
 describe('a password', () => {
   it('that may be needed is begun before anybody is dialed', () => {
-    const { state, effects } = handshake.step(STATES.Disconnected, EVENTS.Dial, signal)
-    expect(state).toEqual({ name: 'Dialing', attempt: ATTEMPT })
-    expect(effects).toEqual([{ do: 'beginPassword' }, { do: 'dial' }])
+    const dialing = handshake.step(STATES.Disconnected, EVENTS.Dial, signal)
+    expect(dialing.effects).toEqual([{ do: 'beginPassword' }, { do: 'dial', addresses: null }])
+    const resolving = handshake.step(STATES.Disconnected, EVENTS.ResolveHost, signal)
+    expect(resolving.effects).toEqual([{ do: 'beginPassword' }, { do: 'resolveHost' }])
   })
 
   it('that cannot be needed is not', () => {
     const attempt = { ...ATTEMPT, hasPassword: false }
-    expect(handshake.step({ name: 'Disconnected', attempt }, EVENTS.Dial, signal).effects).toEqual([{ do: 'dial' }])
+    const { effects } = handshake.step({ name: 'Disconnected', attempt }, EVENTS.ResolveHost, signal)
+    expect(effects).toEqual([{ do: 'resolveHost' }])
   })
 
   it('is fetched once the server has asked for it, and the first message of SCRAM does not wait for it', () => {
@@ -489,7 +501,8 @@ describe('before ReadyForQuery', () => {
   it('carries notices from the greeting to the end', () => {
     const { state } = handshake.receive(STATES.AwaitingAuthentication, EVENTS.NoticeResponse, signal)
     const inside = handshake.receive(state, EVENTS.AuthenticationOk, signal).state
-    expect(handshake.receive(inside, EVENTS.ReadyForQuery, signal).state).toMatchObject({
+    const checking = handshake.receive(inside, EVENTS.ReadyForQuery, signal).state
+    expect(handshake.receive({ ...checking, sessionWanted: 'any' } as State, EVENTS.AcceptSession, signal).state).toMatchObject({
       name: 'Ready',
       notices: [{ severity: 'FATAL', sqlstate: '57P03' }],
     })
