@@ -8,6 +8,7 @@ import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { type Clock, Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
+import type { Endpoint } from './net/endpoint.ts'
 import { type DeriveKeys, deriveKeys } from './net/kdf.ts'
 import { readTlsOptions } from './net/tls.ts'
 import { type TlsOptions, TransportError } from './net/transport.ts'
@@ -80,7 +81,8 @@ export async function connectWith(
     if (misuse !== null) throw misused(misuse.parameter, misuse.problem)
     const settings = readSettings(target)
     deadline = startDeadline(settings, options, clock, startedMs)
-    const kinds = settings.endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(settings.tls.mode)
+    const [endpoint] = settings.hosts as readonly [Endpoint]
+    const kinds = endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(settings.tls.mode)
     const tlsOptions = await readTls(settings, kinds, deadline.signal)
     password = passwordOf(settings)
     for (const [index, encryption] of kinds.entries()) {
@@ -145,7 +147,7 @@ export async function connectWith(
           case 'fetchPassword':
             return { type: 'PasswordFetched', password: await password.fetch(signal) }
           case 'dial':
-            wire = new Wire(await runtime.dial(settings.endpoint, signal), timeline.note)
+            wire = new Wire(await runtime.dial(settings.hosts[0] as Endpoint, signal), timeline.note)
             return { type: 'TransportOpened' }
           case 'startTls':
             if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
@@ -195,11 +197,11 @@ export async function connectWith(
 
 /** The files are read before anybody is dialed: what is missing shows at once. */
 async function readTls(
-  { endpoint, tls }: Settings,
+  { hosts: [endpoint], tls }: Settings,
   kinds: readonly Encryption[],
   signal: AbortSignal,
 ): Promise<TlsOptions | null> {
-  if (endpoint.transport === 'unix' || kinds.every((kind) => kind === 'off')) return null
+  if (endpoint?.transport !== 'tcp' || kinds.every((kind) => kind === 'off')) return null
   return readTlsOptions(tls, endpoint.host, signal)
 }
 

@@ -5,17 +5,18 @@
  *
  * Manual: #LIBPQ-SSL.
  */
-import type { Endpoint } from '../net/dial.ts'
+import type { Endpoint } from '../net/endpoint.ts'
 import { type Given, TLS_VERSIONS } from './parameters.ts'
 import type { NodeTlsOptions, TlsSettings } from './settings.ts'
 import type { Surroundings } from './surroundings.ts'
 import { unusable } from './unusable.ts'
 
-/** Settle the parameters of TLS. Throws Fault of kind 'config'. */
-export function chooseTls(given: Given, endpoint: Endpoint, surroundings: Surroundings): TlsSettings {
+/** One answer for all hosts. Throws Fault of kind 'config'. */
+export function chooseTls(given: Given, hosts: readonly Endpoint[], surroundings: Surroundings): TlsSettings {
   const asked = { ...chooseMode(given), ...chooseVersions(given) }
   // libpq refuses what makes no sense on a Unix-domain socket too, and ignores the rest there.
-  const mode = endpoint.transport === 'unix' ? 'disable' : asked.mode
+  const mode = hosts.every(({ transport }) => transport === 'unix') ? 'disable' : asked.mode
+  if (mode === 'verify-full') checkNames(given)
   const nodeOptions = given.tls ?? null
   return {
     ...asked,
@@ -42,6 +43,15 @@ function chooseMode(given: Given): Pick<TlsSettings, 'mode' | 'negotiation'> {
     throw unusable('sslrootcert', `is system, which sslmode ${mode} is too weak for; use verify-full`)
   }
   return { mode, negotiation }
+}
+
+/**
+ * What the certificate is compared with is the name in host and never hostaddr. libpq finds that it is missing once
+ * the certificate is there (fe-secure-common.c, pq_verify_peer_name_matches_certificate); we know it now.
+ */
+function checkNames({ host: names, hostaddr: addresses = [] }: Given): void {
+  if (!addresses.some((address, index) => address !== null && (names?.[index] ?? null) === null)) return
+  throw unusable('host', 'is not given beside hostaddr, but sslmode verify-full has to verify that name; give both')
 }
 
 function chooseVersions(given: Given): Pick<TlsSettings, 'minVersion' | 'maxVersion'> {

@@ -1,5 +1,5 @@
 /**
- * Connection URIs: postgresql://[user[:password]@][host][:port][/dbname][?name=value[&...]]
+ * Connection URIs: postgresql://[user[:password]@][host][:port][,...][/dbname][?name=value[&...]]
  *
  * Read as libpq reads them (fe-connect.c, conninfo_uri_parse_options), and not with WHATWG's URL, which
  * normalises and disagrees with libpq about where a part ends. Where a URI would be understood in one way
@@ -60,8 +60,7 @@ class UriReader {
 
   read(): Given {
     this.#readUserInfo()
-    this.#readHost()
-    this.#readPort()
+    this.#readHosts()
     this.#readDatabase()
     this.#readQuery()
     const given: Record<string, unknown> = {}
@@ -89,35 +88,53 @@ class UriReader {
     this.#index += 1
   }
 
-  #readHost(): void {
-    if (this.#uri[this.#index] === '[') {
-      this.#readBracketedHost()
-    } else {
-      this.#storePart('host', this.#refuseAt('host', this.#take(/[:/?,]/)))
-    }
-    if (this.#uri[this.#index] === ',') throw severalHosts(this.#index)
+  /** As in libpq, what stands between the commas makes one list of hosts and one of ports, each as long. */
+  #readHosts(): void {
+    const index = this.#index
+    const hosts: string[] = []
+    const ports: string[] = []
+    do {
+      if (hosts.length > 0) this.#index += 1
+      hosts.push(
+        this.#decodeEntry('host', this.#uri[this.#index] === '[' ? this.#takeBracketed() : this.#take(/[:/?,]/)),
+      )
+      ports.push(this.#uri[this.#index] === ':' ? this.#decodeEntry('port', this.#takePort()) : '')
+    } while (this.#uri[this.#index] === ',')
+    // Several empty hosts are as many times the default one; several empty ports say nothing.
+    if (hosts.join(',') !== '') this.#store('host', hosts.join(','), at(index))
+    if (ports.some((port) => port !== '')) this.#store('port', ports.join(','), at(index))
   }
 
-  #readBracketedHost(): void {
+  #takeBracketed(): Part {
     this.#index += 1
-    const { encoded, index } = this.#take(/\]/)
+    const part = this.#take(/\]/)
     if (this.#index === this.#uri.length) {
-      throw unusable('host', `has a '['${at(index - 1)} without its ']'`)
+      throw unusable('host', `has a '['${at(part.index - 1)} without its ']'`)
     }
-    if (encoded === '') throw unusable('host', `is an empty IPv6 address${at(index)}`)
-    this.#storePart('host', this.#refuseAt('host', { encoded, index }))
+    if (part.encoded === '') throw unusable('host', `is an empty IPv6 address${at(part.index)}`)
     this.#index += 1
     const next = this.#uri[this.#index]
     if (next !== undefined && !':/?,'.includes(next)) {
-      throw unusable('host', `goes on${at(this.#index)} behind the ']', where ':', '/', '?' or the end is expected`)
+      throw unusable(
+        'host',
+        `goes on${at(this.#index)} behind the ']', where ':', ',', '/', '?' or the end is expected`,
+      )
     }
+    return part
   }
 
-  #readPort(): void {
-    if (this.#uri[this.#index] !== ':') return
+  #takePort(): Part {
     this.#index += 1
-    this.#storePart('port', this.#refuseAt('port', this.#take(/[/?,]/)))
-    if (this.#uri[this.#index] === ',') throw severalHosts(this.#index)
+    return this.#take(/[/?,]/)
+  }
+
+  /** One host or port. libpq splits at a percent-encoded comma too; whoever else reads this sees one host there. */
+  #decodeEntry(parameter: string, part: Part): string {
+    const text = decode(parameter, this.#refuseAt(parameter, part))
+    if (text.includes(',')) {
+      throw unusable(parameter, `holds a percent-encoded comma${at(part.index)}; to separate hosts write it as it is`)
+    }
+    return text
   }
 
   #readDatabase(): void {
@@ -215,10 +232,6 @@ function unknownParameter(name: string, place: string): Error {
   const meant = nearest(name, [...Object.keys(PARAMETERS), ...Object.keys(NOT_BUILT)])
   const advice = meant === undefined ? '' : `; the nearest known one is ${meant}`
   return unusable(WHOLE, `has an unknown query parameter${place}${advice}`)
-}
-
-function severalHosts(index: number): Error {
-  return unusable('host', `is followed by another one${at(index)}; several hosts are not built yet, give one`)
 }
 
 function at(index: number): string {

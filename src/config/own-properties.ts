@@ -19,6 +19,19 @@ export function readProperties(parameter: string, object: object): readonly (rea
   return properties
 }
 
+/**
+ * The elements of an array, at most so many of them, each read once; null if it is none. Throws Fault of kind
+ * 'config', which names `parameter`, whatever it is given.
+ */
+export function readElements(parameter: string, array: unknown, lengthMax: number): readonly unknown[] | null {
+  try {
+    if (!Array.isArray(array)) return null
+    return Array.from({ length: Math.min(array.length, lengthMax) }, (_, index): unknown => array[index])
+  } catch (cause) {
+    throw unusable(parameter, 'cannot be read: one of its elements throws', { cause })
+  }
+}
+
 /** No prototype, or one that has none itself: `Object.prototype`, from whichever realm. */
 function isPlain(object: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(object)

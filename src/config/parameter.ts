@@ -5,7 +5,9 @@
  * parameters, and one rule for all is easier to remember.
  */
 import { Secret } from '../auth/secret.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { hideOptions, readOptions } from './node-tls-options.ts'
+import { readElements } from './own-properties.ts'
 import type { NodeTlsOptions, PasswordSource } from './settings.ts'
 import type { ConnectTarget } from './target.ts'
 import { unusable } from './unusable.ts'
@@ -24,7 +26,15 @@ export interface About {
 
 export interface Parameter<Value> extends About {
   /** Its type in `ConnectTarget`. */
-  readonly type: 'string' | 'number' | 'boolean' | 'string | Secret' | 'string | Secret | PasswordSource' | 'object'
+  readonly type:
+    | 'string'
+    | 'number'
+    | 'boolean'
+    | 'string | Secret'
+    | 'string | Secret | PasswordSource'
+    | 'object'
+    | 'string | readonly string[]'
+    | 'number | string | readonly number[]'
   /** Read it from a connection string. undefined: not given. Throws Fault, which names the parameter `name`. */
   readonly fromText: (name: string, text: string) => Value | undefined
   /** Read it from a property. undefined: not given. Throws Fault, which names the parameter `name`. */
@@ -98,6 +108,39 @@ export function number(about: About, read: Read<number, number>): Parameter<numb
       return read(name, value)
     },
   }
+}
+
+/**
+ * One for every host: separated by commas, or in an object an array as well. null is one that was left empty. Each
+ * is read by `one`, and an array may hold what its `fromValue` takes.
+ */
+export function list<Value>(one: Parameter<Value>): Parameter<readonly (Value | null)[]> {
+  const fromText = (name: string, value: string): readonly (Value | null)[] | undefined => {
+    if (value === '') return undefined
+    const entries = value.split(',', LIMITS.hostsMax + 1)
+    return checkLength(name, entries).map((entry) => one.fromText(name, entry) ?? null)
+  }
+  return {
+    ...one,
+    type: one.type === 'number' ? 'number | string | readonly number[]' : 'string | readonly string[]',
+    fromText,
+    fromValue: (name, value) => {
+      if (typeof value === 'string') return fromText(name, value)
+      const elements = readElements(name, value, LIMITS.hostsMax + 1)
+      if (elements !== null) {
+        return checkLength(name, elements).map((element) => one.fromValue(name, element) ?? null)
+      }
+      if (typeof value === 'number' && one.type === 'number') return [one.fromValue(name, value) ?? null]
+      throw wrongType(name, `${one.type === 'number' ? 'a number, a string' : 'a string'} or an array`, value)
+    },
+  }
+}
+
+function checkLength<Entry>(name: string, entries: readonly Entry[]): readonly Entry[] {
+  // An empty string is no host given. An array out of which all hosts were filtered must not lead to the local one.
+  if (entries.length === 0) throw unusable(name, 'is an array without elements; leave it out')
+  if (entries.length > LIMITS.hostsMax) throw unusable(name, `has more than ${LIMITS.hostsMax} entries; give fewer`)
+  return entries
 }
 
 const FLAG = { yes: ['true', 'on', 'yes', '1'], no: ['false', 'off', 'no', '0'] }

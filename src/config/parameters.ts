@@ -6,9 +6,10 @@
  * Manual: #LIBPQ-PARAMKEYWORDS.
  */
 import { parseRequireAuth, type RequireAuth } from '../auth/require-auth.ts'
+import { isIpAddress } from '../net/endpoint.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { ProtocolVersion } from '../protocol/startup.ts'
-import { boolean, choice, nodeTlsOptions, number, type Parameter, password, secret, text } from './parameter.ts'
+import { boolean, choice, list, nodeTlsOptions, number, type Parameter, password, secret, text } from './parameter.ts'
 import type { TlsVersion } from './settings.ts'
 import { unusable } from './unusable.ts'
 
@@ -16,29 +17,54 @@ import { unusable } from './unusable.ts'
 export const TLS_VERSIONS: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 
 export const PARAMETERS = {
-  host: text(
-    {
-      property: 'host',
-      anchor: '#LIBPQ-CONNECT-HOST',
-      default: "the first of /var/run/postgresql, /private/tmp (macOS), /tmp that is a directory; else 'localhost'",
-      meaning: "Host name, IP address, or a directory beginning with '/' that holds a Unix-domain socket.",
-    },
-    (name, host) => {
-      // libpq splits at commas wherever they come from, percent-encoded ones included; so no host can hold one.
-      if (host.includes(',')) throw unusable(name, 'names several hosts, which is not built yet; give one')
-      // libpq dials '@name' as a Linux abstract socket. Node wants a leading NUL there, and only lately does it right.
-      if (host.startsWith('@')) throw unusable(name, "names an abstract socket ('@'), which is not built yet")
-      return host
-    },
+  host: list(
+    text(
+      {
+        property: 'host',
+        anchor: '#LIBPQ-CONNECT-HOST',
+        default: "the first of /var/run/postgresql, /private/tmp (macOS), /tmp that is a directory; else 'localhost'",
+        meaning:
+          "Host name, IP address, or a directory beginning with '/' that holds a Unix-domain socket; or several, " +
+          'separated by commas, to be tried in this order.',
+      },
+      (name, host) => {
+        // libpq splits at commas wherever they come from, percent-encoded ones included; so no host can hold one.
+        if (host.includes(',')) throw unusable(name, 'holds a comma in one element of the array; make it two elements')
+        // libpq dials '@name' as a Linux abstract socket. Node wants a leading NUL, and only lately does it right.
+        if (host.startsWith('@')) throw unusable(name, "names an abstract socket ('@'), which is not built yet")
+        return host
+      },
+    ),
   ),
-  port: number(
-    {
-      property: 'port',
-      anchor: '#LIBPQ-CONNECT-PORT',
-      default: '5432',
-      meaning: "TCP port, or the number in the name of the Unix-domain socket's file.",
-    },
-    (name, port) => between(name, port, 1, 65_535),
+  hostaddr: list(
+    text(
+      {
+        property: 'hostaddr',
+        anchor: '#LIBPQ-CONNECT-HOSTADDR',
+        default: 'host is looked up',
+        meaning:
+          'IP address to dial instead of looking up host, which remains the name that TLS verifies; or several, ' +
+          'separated by commas: as many as hosts, and some may be empty.',
+      },
+      (name, address) => {
+        // libpq takes what inet_aton takes, 127.1 too; others read such a thing differently.
+        if (isIpAddress(address)) return address
+        throw unusable(name, 'must be IP addresses in full, and without brackets; a name belongs in host')
+      },
+    ),
+  ),
+  port: list(
+    number(
+      {
+        property: 'port',
+        anchor: '#LIBPQ-CONNECT-PORT',
+        default: '5432',
+        meaning:
+          "TCP port, or the number in the name of the Unix-domain socket's file; one for all hosts, or as many as " +
+          'hosts, separated by commas.',
+      },
+      (name, port) => between(name, port, 1, 65_535),
+    ),
   ),
   dbname: text(
     {
@@ -75,6 +101,44 @@ export const PARAMETERS = {
       if (Number.isNaN(seconds)) throw unusable(name, 'is NaN; give seconds, or 0 to wait for ever')
       return seconds
     },
+  ),
+  target_session_attrs: choice(
+    {
+      property: 'targetSessionAttrs',
+      anchor: '#LIBPQ-CONNECT-TARGET-SESSION-ATTRS',
+      default: 'any',
+      meaning: 'Which session is good enough: any, read-write, read-only, primary, standby or prefer-standby.',
+    },
+    ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
+  ),
+  load_balance_hosts: choice(
+    {
+      property: 'loadBalanceHosts',
+      anchor: '#LIBPQ-CONNECT-LOAD-BALANCE-HOSTS',
+      default: 'disable',
+      meaning: 'The order in which hosts and their addresses are tried: disable, as given, or random.',
+    },
+    ['disable', 'random'],
+  ),
+  keepalives: boolean(
+    {
+      property: 'keepalives',
+      anchor: '#LIBPQ-KEEPALIVES',
+      default: '1',
+      meaning: 'Whether TCP asks now and then if the server is still there: 1 or 0.',
+    },
+    // libpq takes any other number for a 1, and the manual knows these two.
+    { yes: ['1'], no: ['0'] },
+  ),
+  keepalives_idle: number(
+    {
+      property: 'keepalivesIdle',
+      anchor: '#LIBPQ-KEEPALIVES-IDLE',
+      default: "0, the operating system's own",
+      meaning: 'Seconds without traffic after which TCP asks for the first time.',
+    },
+    // Linux takes no more (MAX_TCP_KEEPIDLE), and Node does not tell that it was refused.
+    (name, seconds) => between(name, seconds, 0, 32_767),
   ),
   client_encoding: text<'UTF8'>(
     {
@@ -354,14 +418,9 @@ export interface NotBuilt {
 export const NOT_BUILT: Readonly<Record<string, NotBuilt>> = {
   service: { anchor: '#LIBPQ-CONNECT-SERVICE', harmless: [] },
   passfile: { anchor: '#LIBPQ-CONNECT-PASSFILE', harmless: [] },
-  hostaddr: { anchor: '#LIBPQ-CONNECT-HOSTADDR', harmless: [] },
-  target_session_attrs: { anchor: '#LIBPQ-CONNECT-TARGET-SESSION-ATTRS', harmless: ['any'] },
-  load_balance_hosts: { anchor: '#LIBPQ-CONNECT-LOAD-BALANCE-HOSTS', harmless: ['disable'] },
   replication: { anchor: '#LIBPQ-CONNECT-REPLICATION', harmless: ['false', 'off', 'no', '0'] },
   requirepeer: { anchor: '#LIBPQ-CONNECT-REQUIREPEER', harmless: [] },
-  keepalives: { anchor: '#LIBPQ-KEEPALIVES', harmless: ['1'] },
-  // 0 is the system's own figure, which Node leaves alone too; of the interval and the count it has its own.
-  keepalives_idle: { anchor: '#LIBPQ-KEEPALIVES-IDLE', harmless: ['0'] },
+  // Not 0 either, the system's own figure: of the interval and the count Node has its own.
   keepalives_interval: { anchor: '#LIBPQ-KEEPALIVES-INTERVAL', harmless: [] },
   keepalives_count: { anchor: '#LIBPQ-KEEPALIVES-COUNT', harmless: [] },
   tcp_user_timeout: { anchor: '#LIBPQ-TCP-USER-TIMEOUT', harmless: ['0'] },

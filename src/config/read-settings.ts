@@ -5,8 +5,8 @@
  *
  * Manual: #LIBPQ-CONNSTRING, #LIBPQ-PARAMKEYWORDS.
  */
-import type { Endpoint } from '../net/dial.ts'
 import { LIMITS } from '../protocol/limits.ts'
+import { chooseHosts } from './choose-hosts.ts'
 import { chooseTls } from './choose-tls.ts'
 import { isConnectionUri, readConnectionUri } from './connection-uri.ts'
 import { type Given, PARAMETERS } from './parameters.ts'
@@ -36,16 +36,19 @@ function readConnectionString(conninfo: string): Given {
 
 function settle(given: Given, surroundings: Surroundings): Settings {
   const user = given.user ?? readSystemUser(surroundings)
-  const endpoint = chooseEndpoint(given, surroundings)
+  const hosts = chooseHosts(given, surroundings)
   return {
-    endpoint,
+    hosts,
+    loadBalanceHosts: given.load_balance_hosts ?? 'disable',
+    targetSessionAttrs: given.target_session_attrs ?? 'any',
     user,
     database: given.dbname ?? user,
     password: given.password ?? null,
     runtimeParameters: collectRuntimeParameters(given),
     ...chooseProtocolVersions(given),
     connectTimeoutMs: given.connect_timeout === undefined ? null : toMilliseconds(given.connect_timeout),
-    tls: chooseTls(given, endpoint, surroundings),
+    keepalives: chooseKeepalives(given),
+    tls: chooseTls(given, hosts, surroundings),
     channelBinding: given.channel_binding ?? 'prefer',
     requireAuth: given.require_auth ?? null,
     allowCleartextPassword: given.allow_cleartext_password ?? false,
@@ -65,31 +68,6 @@ function readSystemUser(surroundings: Surroundings): string {
   }
   if (name === undefined) throw unusable('user', "is not given, and the operating system's name is empty; give one")
   return name
-}
-
-function chooseEndpoint(given: Given, surroundings: Surroundings): Endpoint {
-  const host = given.host ?? findSocketDirectory(surroundings) ?? 'localhost'
-  const port = given.port ?? 5432
-  if (!host.startsWith('/')) return { transport: 'tcp', host, port }
-  if (surroundings.platform === 'win32') {
-    throw unusable('host', "begins with '/', but Node has no Unix-domain sockets on Windows; give a host name")
-  }
-  // The name that the server gives its socket: #GUC-UNIX-SOCKET-DIRECTORIES.
-  const path = `${host}/.s.PGSQL.${port}`
-  // sockaddr_un holds so much and a NUL. Node 20 cuts a longer path off without a word, and dials what is left.
-  const pathBytesMax = surroundings.platform === 'darwin' ? 103 : 107
-  const pathBytes = Buffer.byteLength(path)
-  if (pathBytes > pathBytesMax) {
-    throw unusable('host', `makes a socket path of ${pathBytes} bytes; the operating system takes ${pathBytesMax}`)
-  }
-  return { transport: 'unix', path }
-}
-
-/** libpq's is fixed when it is compiled. We look where the usual builds put it, as pgx does. */
-function findSocketDirectory(surroundings: Surroundings): string | undefined {
-  if (surroundings.platform === 'win32') return undefined
-  const macOnly = surroundings.platform === 'darwin' ? ['/private/tmp'] : []
-  return ['/var/run/postgresql', ...macOnly, '/tmp'].find((path) => surroundings.isDirectory(path))
 }
 
 function collectRuntimeParameters(given: Given): Settings['runtimeParameters'] {
@@ -131,6 +109,12 @@ function pairScramKeys(given: Given): ScramKeySecrets | null {
   if (clientKey === undefined && serverKey === undefined) return null
   const missing = clientKey === undefined ? 'scram_client_key' : 'scram_server_key'
   throw unusable(missing, 'is not given, though its counterpart is; give both, or none and a password')
+}
+
+/** 0 is the system's own figure, says #LIBPQ-KEEPALIVES-IDLE; libpq hands it to Linux, which refuses it. */
+function chooseKeepalives(given: Given): Settings['keepalives'] {
+  const seconds = given.keepalives_idle ?? 0
+  return { enabled: given.keepalives ?? true, idleMs: seconds === 0 ? null : seconds * 1000 }
 }
 
 /** As it is. libpq up to 16 made 2 of 1, since its clock counted whole seconds; from 17 on it does not. */

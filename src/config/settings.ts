@@ -4,11 +4,15 @@
  */
 import type { RequireAuth } from '../auth/require-auth.ts'
 import type { Secret } from '../auth/secret.ts'
-import type { Endpoint } from '../net/dial.ts'
+import type { Endpoint } from '../net/endpoint.ts'
 import type { ProtocolVersion } from '../protocol/startup.ts'
 
 export interface Settings {
-  readonly endpoint: Endpoint
+  /** Where to try, in the order given. At least one. */
+  readonly hosts: readonly Endpoint[]
+  /** 'random': try them in an order that is drawn for this connect. */
+  readonly loadBalanceHosts: 'disable' | 'random'
+  readonly targetSessionAttrs: TargetSessionAttrs
   readonly user: string
   readonly database: string
   /** null: none was given. An empty string counts as none, as in libpq. */
@@ -19,6 +23,8 @@ export interface Settings {
   readonly maxProtocolVersion: ProtocolVersion
   /** connect_timeout in milliseconds; Infinity if it says to wait for ever, null if it was not given. */
   readonly connectTimeoutMs: number | null
+  /** TCP keepalive, and how long nothing must have come before it begins; null: the system's own figure. */
+  readonly keepalives: { readonly enabled: boolean; readonly idleMs: number | null }
   /** Without meaning on a Unix-domain socket: there is never TLS on one, whatever this says. */
   readonly tls: TlsSettings
   readonly channelBinding: ChannelBinding
@@ -37,6 +43,12 @@ export interface Settings {
 
 /** Asked for the password when the server wants one, at most once a connect. The signal is the connect's. */
 export type PasswordSource = (signal: AbortSignal) => Promise<string> | string
+
+/**
+ * #LIBPQ-CONNECT-TARGET-SESSION-ATTRS: which sessions are good enough; 'prefer-standby': any, if none of the hosts
+ * has a standby.
+ */
+export type TargetSessionAttrs = 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby'
 
 /** #LIBPQ-CONNECT-CHANNEL-BINDING */
 export type ChannelBinding = 'disable' | 'prefer' | 'require'

@@ -5,7 +5,14 @@
  * Manual: #LIBPQ-PARAMKEYWORDS.
  */
 import type { Secret } from '../auth/secret.ts'
-import type { ChannelBinding, NodeTlsOptions, PasswordSource, SslMode, TlsVersion } from './settings.ts'
+import type {
+  ChannelBinding,
+  NodeTlsOptions,
+  PasswordSource,
+  SslMode,
+  TargetSessionAttrs,
+  TlsVersion,
+} from './settings.ts'
 
 /**
  * Where to connect, as whom, and how. Every property may be left out; `undefined` and the empty string mean
@@ -18,11 +25,24 @@ export interface ConnectTarget {
   /**
    * Host name, IP address (IPv6 without brackets), or a directory that begins with '/' and holds a Unix-domain
    * socket. Default: the first of /var/run/postgresql, /private/tmp (macOS) and /tmp that is a directory;
-   * 'localhost' if none is, and on Windows. Manual: #LIBPQ-CONNECT-HOST.
+   * 'localhost' if none is, and on Windows.
+   *
+   * Several are tried in this order: as an array, or separated by commas. An empty one is the default. At most 64.
+   * Manual: #LIBPQ-CONNECT-HOST, #LIBPQ-MULTIPLE-HOSTS.
    */
-  readonly host?: string | undefined
-  /** TCP port, or the number in the socket file's name: 1 to 65535. Default: 5432. Manual: #LIBPQ-CONNECT-PORT. */
-  readonly port?: number | undefined
+  readonly host?: string | readonly string[] | undefined
+  /**
+   * IP address (IPv6 without brackets) to dial instead of looking up `host`, which remains the name that TLS verifies;
+   * so with `sslmode` 'verify-full' both are needed. Of several hosts each has its own, in the same order; an empty one
+   * leaves it to `host`. Default: none. Manual: #LIBPQ-CONNECT-HOSTADDR.
+   */
+  readonly hostaddr?: string | readonly string[] | undefined
+  /**
+   * TCP port, or the number in the socket file's name: 1 to 65535. Of several hosts each has its own, in the same
+   * order, or one is that of all; in a string with commas an empty one is the default. Default: 5432.
+   * Manual: #LIBPQ-CONNECT-PORT.
+   */
+  readonly port?: number | string | readonly number[] | undefined
   /** Database. Default: the same as `user`. Manual: #LIBPQ-CONNECT-DBNAME. */
   readonly dbname?: string | undefined
   /** Database user. Default: the operating system's name of the user who runs this. Manual: #LIBPQ-CONNECT-USER. */
@@ -38,6 +58,23 @@ export interface ConnectTarget {
    * for ever. Default: no limit of its own. Manual: #LIBPQ-CONNECT-CONNECT-TIMEOUT.
    */
   readonly connectTimeout?: number | undefined
+  /**
+   * Which session is good enough; with any other the next host is tried. 'prefer-standby' takes any after all, if no
+   * host has a standby. Default: 'any'. Manual: #LIBPQ-CONNECT-TARGET-SESSION-ATTRS.
+   */
+  readonly targetSessionAttrs?: TargetSessionAttrs | undefined
+  /**
+   * 'random' tries the hosts, and the addresses of each, in an order that is drawn for every connect.
+   * Default: 'disable'. Manual: #LIBPQ-CONNECT-LOAD-BALANCE-HOSTS.
+   */
+  readonly loadBalanceHosts?: 'disable' | 'random' | undefined
+  /** Whether TCP keepalive is on. Default: true. Manual: #LIBPQ-KEEPALIVES. */
+  readonly keepalives?: boolean | undefined
+  /**
+   * Whole seconds without traffic after which TCP keepalive begins: 0 to 32767. Default: 0, the operating system's own.
+   * Manual: #LIBPQ-KEEPALIVES-IDLE.
+   */
+  readonly keepalivesIdle?: number | undefined
   /**
    * 'UTF8', in any of PostgreSQL's spellings, or 'auto'. Nothing else: JavaScript's strings are sent as UTF-8.
    * Default: 'UTF8'. Manual: #LIBPQ-CONNECT-CLIENT-ENCODING.

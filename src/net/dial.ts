@@ -2,14 +2,10 @@
  * An endpoint becomes a transport: look up the name, then try its addresses one after the other. All of it
  * under one signal; what one address uses up is gone for the next.
  */
+import type { Endpoint } from './endpoint.ts'
 import { resolveHost } from './resolve.ts'
 import { openSocket } from './socket.ts'
 import { type Transport, TransportError } from './transport.ts'
-
-/** Where the server listens: a TCP host and port, or the path of a Unix-domain socket. */
-export type Endpoint =
-  | { readonly transport: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly transport: 'unix'; readonly path: string }
 
 /** Open a connection. Rejects with `signal.reason`, or with TransportError when every address has failed. */
 export async function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {
@@ -17,7 +13,7 @@ export async function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Tra
 
   const { host, port } = endpoint
   const failures: TransportError[] = []
-  for (const { address, family } of await resolveHost(host, signal)) {
+  for (const { address, family } of await resolveHost(endpoint.address ?? host, signal)) {
     try {
       return await openSocket(
         // Node would race the addresses of a name under a timer of its own; here is one address and no such timer.

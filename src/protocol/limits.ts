@@ -44,6 +44,13 @@ export const LIMITS = {
   /** Names and values of those before ReadyForQuery together, in UTF-16 code units. */
   startupParametersLengthMax: 64_000,
 
+  /**
+   * Hosts of one connect, and entries of each list that belongs to them. Each may cost a look-up and several attempts
+   * out of one deadline, so that of too many none gets enough. libpq has no bound; a primary serves ten standbys
+   * unless it is told otherwise (max_wal_senders).
+   */
+  hostsMax: 64,
+
   /** A StartupMessage, whole. PostgreSQL's MAX_STARTUP_PACKET_LENGTH (pqcomm.h) is 10,000. */
   startupMessageBytesMax: 10_000,
 

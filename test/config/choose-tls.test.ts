@@ -89,6 +89,47 @@ describe('on a Unix-domain socket', () => {
   })
 })
 
+describe('several hosts', () => {
+  test.each([['/run,db.example'], ['db.example,/run']])('%s have the TLS of those on TCP', (host) => {
+    expect(readTls({ host, sslmode: 'require' }).mode).toBe('require')
+  })
+
+  test('have no TLS if all of them are Unix-domain sockets', () => {
+    expect(readTls({ host: '/run,/tmp', sslmode: 'require' }).mode).toBe('disable')
+  })
+
+  test('have it if an address stands in for the socket', () => {
+    expect(readTls({ host: '/run', hostaddr: '::1', sslmode: 'require' }).mode).toBe('require')
+  })
+})
+
+describe('an address without a name', () => {
+  const verified: ConnectTarget = { sslmode: 'verify-full', sslrootcert: '/ca' }
+  test.each([
+    { host: '', hostaddr: '192.0.2.1' },
+    { host: 'a,', hostaddr: '192.0.2.1,192.0.2.2' },
+    { host: ',', hostaddr: ',192.0.2.2' },
+  ])('cannot be verified, and verify-full is refused: %o', (target) => {
+    const problem = 'is not given beside hostaddr, but sslmode verify-full has to verify that name; give both'
+    expect(refused({ ...verified, ...target })).toMatchObject({ parameter: 'host', problem })
+    expect(refused({ ...target, sslrootcert: 'system' })).toMatchObject({ parameter: 'host', problem })
+  })
+
+  test.each([
+    { host: 'a', hostaddr: '192.0.2.1' },
+    { host: 'a,', hostaddr: '192.0.2.1,' },
+    { host: '192.0.2.1', hostaddr: '192.0.2.1' },
+    { host: '192.0.2.1' },
+    { host: 'a,b' },
+  ])('is none of these: %o', (target) => {
+    expect(readTls({ ...verified, ...target }).mode).toBe('verify-full')
+  })
+
+  test.each(['allow', 'prefer', 'require', 'verify-ca'] as const)('is lawful with sslmode=%s', (sslmode) => {
+    expect(readTls({ host: '', hostaddr: '192.0.2.1', sslmode, sslrootcert: '/ca' }).mode).toBe(sslmode)
+  })
+})
+
 describe('the TLS version', () => {
   const versions = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
   for (const [low, least] of versions.entries()) {

@@ -3,22 +3,23 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/config/read-settings.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
-import type { Endpoint } from '../../src/net/dial.ts'
+import type { Endpoint } from '../../src/net/endpoint.ts'
 import { Fault } from '../../src/protocol/failure.ts'
 import { BASE64_KEY, machine, refusal, revealedPassword } from './machine.ts'
 
 const read = (uri: string) => readSettings(uri, machine())
 const refused = (uri: string) => refusal(() => read(uri))
 
-const tcp = (host: string, port = 5432): Endpoint => ({ transport: 'tcp', host, port })
+const tcp = (host: string, port = 5432): Endpoint => ({ transport: 'tcp', host, address: null, port })
 const unix = (directory: string, port = 5432): Endpoint => ({
   transport: 'unix',
   path: `${directory}/.s.PGSQL.${port}`,
 })
 const LOCAL = tcp('localhost')
+const at = (address: string, host = address, port = 5432): Endpoint => ({ transport: 'tcp', host, address, port })
 
 interface Expected {
-  readonly endpoint: Endpoint
+  readonly hosts: readonly Endpoint[]
   readonly user?: string
   readonly database?: string
   readonly password?: string
@@ -28,84 +29,84 @@ interface Expected {
 // case is at its default. Key: the URI.
 const UNDERSTOOD: Readonly<Record<string, Expected>> = {
   'postgresql://uri-user:secret@host:12345/db': {
-    endpoint: tcp('host', 12345),
+    hosts: [tcp('host', 12345)],
     user: 'uri-user',
     password: 'secret',
     database: 'db',
   },
-  'postgresql://uri-user@host:12345/db': { endpoint: tcp('host', 12345), user: 'uri-user', database: 'db' },
-  'postgresql://uri-user@host/db': { endpoint: tcp('host'), user: 'uri-user', database: 'db' },
-  'postgresql://host:12345/db': { endpoint: tcp('host', 12345), database: 'db' },
-  'postgresql://host/db': { endpoint: tcp('host'), database: 'db' },
-  'postgresql://uri-user@host:12345/': { endpoint: tcp('host', 12345), user: 'uri-user' },
-  'postgresql://uri-user@host/': { endpoint: tcp('host'), user: 'uri-user' },
-  'postgresql://uri-user@': { endpoint: LOCAL, user: 'uri-user' },
-  'postgresql://host:12345/': { endpoint: tcp('host', 12345) },
-  'postgresql://host:12345': { endpoint: tcp('host', 12345) },
-  'postgresql://host/': { endpoint: tcp('host') },
-  'postgresql://host': { endpoint: tcp('host') },
-  'postgresql://': { endpoint: LOCAL },
-  'postgresql://%68ost/': { endpoint: tcp('host') },
-  'postgresql://host/db?user=uri-user': { endpoint: tcp('host'), user: 'uri-user', database: 'db' },
+  'postgresql://uri-user@host:12345/db': { hosts: [tcp('host', 12345)], user: 'uri-user', database: 'db' },
+  'postgresql://uri-user@host/db': { hosts: [tcp('host')], user: 'uri-user', database: 'db' },
+  'postgresql://host:12345/db': { hosts: [tcp('host', 12345)], database: 'db' },
+  'postgresql://host/db': { hosts: [tcp('host')], database: 'db' },
+  'postgresql://uri-user@host:12345/': { hosts: [tcp('host', 12345)], user: 'uri-user' },
+  'postgresql://uri-user@host/': { hosts: [tcp('host')], user: 'uri-user' },
+  'postgresql://uri-user@': { hosts: [LOCAL], user: 'uri-user' },
+  'postgresql://host:12345/': { hosts: [tcp('host', 12345)] },
+  'postgresql://host:12345': { hosts: [tcp('host', 12345)] },
+  'postgresql://host/': { hosts: [tcp('host')] },
+  'postgresql://host': { hosts: [tcp('host')] },
+  'postgresql://': { hosts: [LOCAL] },
+  'postgresql://%68ost/': { hosts: [tcp('host')] },
+  'postgresql://host/db?user=uri-user': { hosts: [tcp('host')], user: 'uri-user', database: 'db' },
   'postgresql://host/db?user=uri-user&port=12345': {
-    endpoint: tcp('host', 12345),
+    hosts: [tcp('host', 12345)],
     user: 'uri-user',
     database: 'db',
   },
   'postgresql://host/db?u%73er=someotheruser&port=12345': {
-    endpoint: tcp('host', 12345),
+    hosts: [tcp('host', 12345)],
     user: 'someotheruser',
     database: 'db',
   },
-  'postgresql://host:12345?user=uri-user': { endpoint: tcp('host', 12345), user: 'uri-user' },
-  'postgresql://host?user=uri-user': { endpoint: tcp('host'), user: 'uri-user' },
-  'postgresql://host?': { endpoint: tcp('host') },
-  'postgresql://[::1]:12345/db': { endpoint: tcp('::1', 12345), database: 'db' },
-  'postgresql://[::1]/db': { endpoint: tcp('::1'), database: 'db' },
-  'postgresql://[2001:db8::1234]/': { endpoint: tcp('2001:db8::1234') },
+  'postgresql://host:12345?user=uri-user': { hosts: [tcp('host', 12345)], user: 'uri-user' },
+  'postgresql://host?user=uri-user': { hosts: [tcp('host')], user: 'uri-user' },
+  'postgresql://host?': { hosts: [tcp('host')] },
+  'postgresql://[::1]:12345/db': { hosts: [tcp('::1', 12345)], database: 'db' },
+  'postgresql://[::1]/db': { hosts: [tcp('::1')], database: 'db' },
+  'postgresql://[2001:db8::1234]/': { hosts: [tcp('2001:db8::1234')] },
   // Not an address; but whoever resolves it has to say so.
-  'postgresql://[200z:db8::1234]/': { endpoint: tcp('200z:db8::1234') },
-  'postgresql://[::1]': { endpoint: tcp('::1') },
-  'postgres://': { endpoint: LOCAL },
-  'postgres:///': { endpoint: LOCAL },
-  'postgres:///db': { endpoint: LOCAL, database: 'db' },
-  'postgres://uri-user@/db': { endpoint: LOCAL, user: 'uri-user', database: 'db' },
-  'postgres://?host=/path/to/socket/dir': { endpoint: unix('/path/to/socket/dir') },
-  'postgres://@host': { endpoint: tcp('host') },
-  'postgres://host:/': { endpoint: tcp('host') },
-  'postgres://:12345/': { endpoint: tcp('localhost', 12345) },
-  'postgres://otheruser@?host=/no/such/directory': { endpoint: unix('/no/such/directory'), user: 'otheruser' },
-  'postgres://otheruser@/?host=/no/such/directory': { endpoint: unix('/no/such/directory'), user: 'otheruser' },
+  'postgresql://[200z:db8::1234]/': { hosts: [tcp('200z:db8::1234')] },
+  'postgresql://[::1]': { hosts: [tcp('::1')] },
+  'postgres://': { hosts: [LOCAL] },
+  'postgres:///': { hosts: [LOCAL] },
+  'postgres:///db': { hosts: [LOCAL], database: 'db' },
+  'postgres://uri-user@/db': { hosts: [LOCAL], user: 'uri-user', database: 'db' },
+  'postgres://?host=/path/to/socket/dir': { hosts: [unix('/path/to/socket/dir')] },
+  'postgres://@host': { hosts: [tcp('host')] },
+  'postgres://host:/': { hosts: [tcp('host')] },
+  'postgres://:12345/': { hosts: [tcp('localhost', 12345)] },
+  'postgres://otheruser@?host=/no/such/directory': { hosts: [unix('/no/such/directory')], user: 'otheruser' },
+  'postgres://otheruser@/?host=/no/such/directory': { hosts: [unix('/no/such/directory')], user: 'otheruser' },
   'postgres://otheruser@:12345?host=/no/such/socket/path': {
-    endpoint: unix('/no/such/socket/path', 12345),
+    hosts: [unix('/no/such/socket/path', 12345)],
     user: 'otheruser',
   },
   'postgres://otheruser@:12345/db?host=/path/to/socket': {
-    endpoint: unix('/path/to/socket', 12345),
+    hosts: [unix('/path/to/socket', 12345)],
     user: 'otheruser',
     database: 'db',
   },
-  'postgres://:12345/db?host=/path/to/socket': { endpoint: unix('/path/to/socket', 12345), database: 'db' },
-  'postgres://:12345?host=/path/to/socket': { endpoint: unix('/path/to/socket', 12345) },
-  'postgres://%2Fvar%2Flib%2Fpostgresql/dbname': { endpoint: unix('/var/lib/postgresql'), database: 'dbname' },
-  'postgresql://host?sslmode=disable': { endpoint: tcp('host') },
-  'postgresql://host?sslmode=prefer': { endpoint: tcp('host') },
+  'postgres://:12345/db?host=/path/to/socket': { hosts: [unix('/path/to/socket', 12345)], database: 'db' },
+  'postgres://:12345?host=/path/to/socket': { hosts: [unix('/path/to/socket', 12345)] },
+  'postgres://%2Fvar%2Flib%2Fpostgresql/dbname': { hosts: [unix('/var/lib/postgresql')], database: 'dbname' },
+  'postgresql://host?sslmode=disable': { hosts: [tcp('host')] },
+  'postgresql://host?sslmode=prefer': { hosts: [tcp('host')] },
 
   // Ours, by the same grammar.
-  'postgres://u:p:w@host': { endpoint: tcp('host'), user: 'u', password: 'p:w' },
-  'postgres://u:@host': { endpoint: tcp('host'), user: 'u' },
-  'postgres://:pw@host': { endpoint: tcp('host'), password: 'pw' },
-  'postgres://h%C3%B6st/d%c3%a4ta%2Fb': { endpoint: tcp('höst'), database: 'däta/b' },
-  'postgres://höst/däta/b': { endpoint: tcp('höst'), database: 'däta/b' },
-  'postgres://[fe80::1%25eth0]:1?dbname=a&': { endpoint: tcp('fe80::1%eth0', 1), database: 'a' },
-  'postgres://host/db?user=me@tenant': { endpoint: tcp('host'), user: 'me@tenant', database: 'db' },
+  'postgres://u:p:w@host': { hosts: [tcp('host')], user: 'u', password: 'p:w' },
+  'postgres://u:@host': { hosts: [tcp('host')], user: 'u' },
+  'postgres://:pw@host': { hosts: [tcp('host')], password: 'pw' },
+  'postgres://h%C3%B6st/d%c3%a4ta%2Fb': { hosts: [tcp('höst')], database: 'däta/b' },
+  'postgres://höst/däta/b': { hosts: [tcp('höst')], database: 'däta/b' },
+  'postgres://[fe80::1%25eth0]:1?dbname=a&': { hosts: [tcp('fe80::1%eth0', 1)], database: 'a' },
+  'postgres://host/db?user=me@tenant': { hosts: [tcp('host')], user: 'me@tenant', database: 'db' },
 }
 
 describe('a connection URI', () => {
   test.each(Object.entries(UNDERSTOOD))('%s is understood as libpq understands it', (uri, expected) => {
     const settings = read(uri)
     const user = expected.user ?? 'osuser'
-    expect(settings).toMatchObject({ endpoint: expected.endpoint, user, database: expected.database ?? user })
+    expect(settings).toMatchObject({ hosts: expected.hosts, user, database: expected.database ?? user })
     expect(revealedPassword(settings)).toBe(expected.password)
   })
 
@@ -113,7 +114,8 @@ describe('a connection URI', () => {
     expect(
       read(
         'postgres://host?user=&port=&dbname=&password=&sslmode=&connect_timeout=&allow_cleartext_password=&service=' +
-          '&sslrootcert=&sslsni=&ssl_min_protocol_version=&tls=&require_auth=&channel_binding=&scram_client_key=',
+          '&sslrootcert=&sslsni=&ssl_min_protocol_version=&tls=&require_auth=&channel_binding=&scram_client_key=' +
+          '&hostaddr=&target_session_attrs=&load_balance_hosts=&keepalives=&keepalives_idle=',
       ),
     ).toEqual(read('postgres://host'))
   })
@@ -126,10 +128,14 @@ describe('a connection URI', () => {
     const settings = read(
       'postgres://?connect_timeout=%20+7%20&client_encoding=utf-8&options=-c%20geqo%3Doff&application_name=app' +
         '&fallback_application_name=other&gssencmode=disable&min_protocol_version=3.0&max_protocol_version=latest' +
-        '&allow_cleartext_password=on&scram_iterations_max=5000',
+        '&allow_cleartext_password=on&scram_iterations_max=5000&target_session_attrs=prefer-standby' +
+        '&load_balance_hosts=random&keepalives=0&keepalives_idle=30',
     )
     expect(settings).toMatchObject({
       connectTimeoutMs: 7_000,
+      targetSessionAttrs: 'prefer-standby',
+      loadBalanceHosts: 'random',
+      keepalives: { enabled: false, idleMs: 30_000 },
       runtimeParameters: [
         ['client_encoding', 'UTF8'],
         ['application_name', 'app'],
@@ -187,6 +193,48 @@ describe('a connection URI', () => {
   })
 })
 
+// As psql 15 tries them. Key: the URI.
+const SEVERAL: Readonly<Record<string, readonly Endpoint[]>> = {
+  'postgresql://a:1,b:2/db': [tcp('a', 1), tcp('b', 2)],
+  'postgresql://me:secret@a,b': [tcp('a'), tcp('b')],
+  'postgresql://a:1,b': [tcp('a', 1), tcp('b')],
+  'postgresql://a,b:2': [tcp('a'), tcp('b', 2)],
+  'postgresql://a:,b:2': [tcp('a'), tcp('b', 2)],
+  'postgresql://a:1,a:1': [tcp('a', 1), tcp('a', 1)],
+  'postgresql://[::1]:1,[::2],c': [tcp('::1', 1), tcp('::2'), tcp('c')],
+  'postgresql://a,[::1]?port=3': [tcp('a', 3), tcp('::1', 3)],
+  'postgresql://,': [LOCAL, LOCAL],
+  'postgresql://,b': [LOCAL, tcp('b')],
+  'postgresql://a,/db': [tcp('a'), LOCAL],
+  'postgresql://:1,:2': [tcp('localhost', 1), tcp('localhost', 2)],
+  'postgresql://a,%2Ftmp:1': [tcp('a'), unix('/tmp', 1)],
+  'postgresql://?host=a,b': [tcp('a'), tcp('b')],
+  'postgresql://?host=a%2Cb&port=1%2C2': [tcp('a', 1), tcp('b', 2)],
+  'postgresql://?host=a,,/tmp&port=1,,3': [tcp('a', 1), LOCAL, unix('/tmp', 3)],
+  'postgresql://:7?host=a,b': [tcp('a', 7), tcp('b', 7)],
+  'postgresql://a,b?port=1,2': [tcp('a', 1), tcp('b', 2)],
+  'postgresql://a,b?port=1,': [tcp('a', 1), tcp('b')],
+  'postgresql://a,b?port=+1%20,%202': [tcp('a', 1), tcp('b', 2)],
+  'postgresql://a,b?hostaddr=127.0.0.1,::1&port=1': [at('127.0.0.1', 'a', 1), at('::1', 'b', 1)],
+  'postgresql://?hostaddr=127.0.0.1': [at('127.0.0.1')],
+  'postgresql://:1,:2?hostaddr=127.0.0.1,127.0.0.2': [at('127.0.0.1', '127.0.0.1', 1), at('127.0.0.2', '127.0.0.2', 2)],
+  'postgresql://a,,c?hostaddr=::1,::2,': [at('::1', 'a'), at('::2'), tcp('c')],
+  'postgresql://?host=,&hostaddr=,': [LOCAL, LOCAL],
+  // The name is the server's for TLS and no directory: the address says how to get there.
+  'postgresql://%2Ftmp?hostaddr=127.0.0.1': [at('127.0.0.1', '/tmp')],
+  'postgresql://a?hostaddr=fe80::1%25eth0': [at('fe80::1%eth0', 'a')],
+}
+
+describe('several hosts', () => {
+  test.each(Object.entries(SEVERAL))('%s is understood as libpq understands it', (uri, hosts) => {
+    expect(read(uri).hosts).toEqual(hosts)
+  })
+
+  test('may be 64', () => {
+    expect(read(`postgres://${'a,'.repeat(63)}b`).hosts).toHaveLength(64)
+  })
+})
+
 // What is wrong, the URI, the parameter that is named, and a piece of what is said.
 const REFUSED: readonly (readonly [string, string, string, string])[] = [
   // libpq's own regression cases.
@@ -204,8 +252,6 @@ const REFUSED: readonly (readonly [string, string, string, string])[] = [
   ['a % before other letters in the host', 'postgresql://%zz', 'host', 'position 14'],
   ['a % before one digit', 'postgresql://%1', 'host', 'position 14'],
   ['a % at the end', 'postgresql://%', 'host', 'position 14'],
-  ['hostaddr, which is not built', 'postgresql://?hostaddr=127.0.0.1', 'hostaddr', 'not built here yet'],
-  ['hostaddr beside a host', 'postgresql://example.com?hostaddr=63.1.2.4', 'hostaddr', 'not built here yet'],
   [
     'verify-full with nothing to verify with',
     'postgresql://host?sslmode=verify-full',
@@ -242,11 +288,40 @@ const REFUSED: readonly (readonly [string, string, string, string])[] = [
   ['a query name with a broken %', 'postgres://?us%er=a', 'conninfo', 'position 15'],
   ['a query value with a broken %', 'postgres://?nobody=%', 'conninfo', 'position 20'],
   ['an empty query parameter in between', 'postgres://?user=a&&port=1', 'conninfo', "without '=' at position 20"],
-  ['several hosts', 'postgres://a,b', 'host', 'position 13; several hosts'],
-  ['several hosts with ports', 'postgres://a:1,b:2', 'host', 'position 15; several hosts'],
-  ['several bracketed hosts', 'postgres://[::1],b', 'host', 'position 17; several hosts'],
-  ['several hosts in the query', 'postgres://?host=a,b', 'host', 'names several hosts'],
-  ['a percent-encoded comma in the host', 'postgres://a%2Cb', 'host', 'names several hosts'],
+  ['a percent-encoded comma in the host', 'postgres://a%2Cb', 'host', 'percent-encoded comma at position 12'],
+  ['a percent-encoded comma in a bracketed host', 'postgres://x,[::1%2c::2]', 'host', 'comma at position 15'],
+  ['a percent-encoded comma in the port', 'postgres://a,b:1%2C2', 'port', 'percent-encoded comma at position 16'],
+  ['an @ in a later host', 'postgres://u:p@a,b@c', 'host', "'@' at position 19"],
+  ['an IPv6 address without its end behind others', 'postgres://a,[::1', 'host', 'position 14 without'],
+  ['an empty IPv6 address behind others', 'postgres://a,[]', 'host', 'an empty IPv6 address at position 15'],
+  ['anything behind an IPv6 address between others', 'postgres://[::1]z,a', 'host', 'position 17'],
+  ['hosts in both places', 'postgres://a,b?host=c,d', 'host', 'second time'],
+  ['empty hosts and others in the query', 'postgres://:1,:2?host=c,d', 'host', 'second time'],
+  ['ports in both places', 'postgres://a:1,b?port=2', 'port', 'second time'],
+  ['a later port that is no number', 'postgres://a:1,b:x', 'port', 'decimal integer'],
+  ['a later port 0', 'postgres://a:1,b:0', 'port', 'from 1 to 65535'],
+  ['a later abstract socket', 'postgres:///?host=a,@b', 'host', 'abstract socket'],
+  ['fewer ports than hosts', 'postgres://a,b,c?port=1,2', 'port', 'has 2 entries for 3 hosts; give one for each'],
+  ['more ports than hosts', 'postgres://a?port=1,2', 'port', 'has 2 entries for 1 hosts'],
+  ['more ports than no host', 'postgres://?port=1,', 'port', 'has 2 entries for 1 hosts'],
+  ['fewer addresses than hosts', 'postgres://a,b?hostaddr=::1', 'hostaddr', 'has 1 entries, and host has 2'],
+  ['more addresses than hosts', 'postgres://a?hostaddr=::1,::2', 'hostaddr', 'has 2 entries, and host has 1'],
+  ['a name for an address', 'postgres://a?hostaddr=localhost', 'hostaddr', 'a name belongs in host'],
+  ['an address in brackets', 'postgres://a?hostaddr=[::1]', 'hostaddr', 'without brackets'],
+  ['an address that only inet_aton reads', 'postgres://a?hostaddr=127.1', 'hostaddr', 'addresses in full'],
+  ['65 hosts', `postgres://${'a,'.repeat(64)}b`, 'host', 'has more than 64 entries'],
+  ['65 ports', `postgres://a?port=${'1,'.repeat(64)}1`, 'port', 'has more than 64 entries'],
+  ['65 addresses', `postgres://?hostaddr=${'::1,'.repeat(64)}`, 'hostaddr', 'has more than 64 entries'],
+  [
+    'an unknown kind of session',
+    'postgres://?target_session_attrs=master',
+    'target_session_attrs',
+    'must be any, read-',
+  ],
+  ['an unknown balance', 'postgres://?load_balance_hosts=1', 'load_balance_hosts', 'must be disable or random'],
+  ['keepalives that libpq takes for a 1', 'postgres://?keepalives=2', 'keepalives', 'one of 1, or one of 0'],
+  ['negative idleness', 'postgres://?keepalives_idle=-1', 'keepalives_idle', 'from 0 to 32767'],
+  ['more idleness than Linux takes', 'postgres://?keepalives_idle=32768', 'keepalives_idle', 'from 0 to 32767'],
   ['an abstract socket', 'postgres:///?host=@name', 'host', 'abstract socket'],
   ['options of node:tls', 'postgres://?tls=true', 'tls', 'whether to use TLS says sslmode'],
   ['an sslsni of another kind than libpq reads', 'postgres://?sslsni=true', 'sslsni', 'one of 1, or one of 0'],
@@ -304,12 +379,47 @@ test('whatever is percent-encoded into a URI reads back equal, and equal to the 
       expect(fromUri).toEqual(readSettings(target, machine()))
       expect(fromUri).toMatchObject({ user, database: dbname })
       expect(revealedPassword(fromUri)).toBe(password)
-      expect(fromUri.endpoint).toEqual(hostName.startsWith('/') ? unix(hostName, port) : tcp(hostName, port))
+      expect(fromUri.hosts).toEqual([hostName.startsWith('/') ? unix(hostName, port) : tcp(hostName, port)])
       expect(fromUri.runtimeParameters).toEqual([
         ['client_encoding', 'UTF8'],
         ['application_name', applicationName],
         ['options', options],
       ])
+    }),
+  )
+})
+
+const ipAddress = fc.oneof(fc.ipV4(), fc.ipV6())
+const endpoints = fc.array(
+  fc.record({
+    host: fc.oneof(host, fc.constant('')),
+    hostaddr: fc.oneof(ipAddress, fc.constant('')),
+    port: fc.integer({ min: 1, max: 65_535 }),
+  }),
+  { minLength: 1, maxLength: 64 },
+)
+
+test('a list of hosts is the same in the authority, in the query, and in an object as arrays or with commas', () => {
+  const encode = encodeURIComponent
+  fc.assert(
+    fc.property(endpoints, fc.boolean(), (entries, samePort) => {
+      const host = entries.map((entry) => entry.host)
+      const hostaddr = entries.map((entry) => entry.hostaddr)
+      const port = entries.map((entry) => (samePort ? 6432 : entry.port))
+      const addresses = `hostaddr=${encode(hostaddr.join(','))}`
+      const expected = entries.map((entry, index): Endpoint => {
+        if (entry.hostaddr !== '') return at(entry.hostaddr, entry.host || entry.hostaddr, port[index])
+        if (entry.host.startsWith('/')) return unix(entry.host, port[index])
+        return tcp(entry.host || 'localhost', port[index])
+      })
+      const written = samePort ? '6432' : port.join(',')
+      const authority = entries.map((_, index) => `${encode(host[index] as string)}:${port[index]}`).join(',')
+      expect(read(`postgres://${authority}?${addresses}`).hosts).toEqual(expected)
+      expect(read(`postgres://?host=${encode(host.join(','))}&port=${written}&${addresses}`).hosts).toEqual(expected)
+      const fromObject = (target: ConnectTarget) => readSettings(target, machine()).hosts
+      expect(fromObject({ host, hostaddr, port })).toEqual(expected)
+      expect(fromObject({ host: host.join(','), hostaddr: hostaddr.join(','), port: written })).toEqual(expected)
+      if (samePort) expect(fromObject({ host, hostaddr, port: 6432 })).toEqual(expected)
     }),
   )
 })
@@ -368,6 +478,7 @@ const nearlyUri = fc
     fc.oneof(
       fc.constantFrom(
         ...'@:/?&=%,[]#+\0\n ',
+        'hostaddr=::1',
         '%2',
         '%41',
         '%00',

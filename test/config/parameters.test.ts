@@ -5,11 +5,16 @@ import type { ConnectTarget } from '../../src/config/target.ts'
 // Does not compile unless it names every property of the public type, and no other.
 const PROPERTIES: Readonly<Record<keyof ConnectTarget, true>> = {
   host: true,
+  hostaddr: true,
   port: true,
   dbname: true,
   user: true,
   password: true,
   connectTimeout: true,
+  targetSessionAttrs: true,
+  loadBalanceHosts: true,
+  keepalives: true,
+  keepalivesIdle: true,
   clientEncoding: true,
   applicationName: true,
   fallbackApplicationName: true,

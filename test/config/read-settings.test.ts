@@ -11,7 +11,9 @@ const read = (target: ConnectTarget, surroundings = machine()) => readSettings(t
 
 test('nothing given means: everything as in libpq', () => {
   expect(read({})).toEqual({
-    endpoint: { transport: 'tcp', host: 'localhost', port: 5432 },
+    hosts: [{ transport: 'tcp', host: 'localhost', address: null, port: 5432 }],
+    loadBalanceHosts: 'disable',
+    targetSessionAttrs: 'any',
     user: 'osuser',
     database: 'osuser',
     password: null,
@@ -19,6 +21,7 @@ test('nothing given means: everything as in libpq', () => {
     minProtocolVersion: '3.0',
     maxProtocolVersion: '3.0',
     connectTimeoutMs: null,
+    keepalives: { enabled: true, idleMs: null },
     tls: {
       mode: 'prefer',
       negotiation: 'postgres',
@@ -55,15 +58,13 @@ describe('without a host', () => {
     ['darwin', ['/private/tmp', '/tmp'], '/private/tmp/.s.PGSQL.5432'],
     ['darwin', ['/tmp'], '/tmp/.s.PGSQL.5432'],
   ])('on %s with %j the socket is %s', (platform, directories, path) => {
-    expect(read({}, machine(platform, directories)).endpoint).toEqual({ transport: 'unix', path })
+    expect(read({}, machine(platform, directories)).hosts).toEqual([{ transport: 'unix', path }])
   })
 
   test('on Windows the host is localhost, whatever directories there are', () => {
-    expect(read({ port: 1 }, machine('win32', everywhere)).endpoint).toEqual({
-      transport: 'tcp',
-      host: 'localhost',
-      port: 1,
-    })
+    expect(read({ port: 1 }, machine('win32', everywhere)).hosts).toEqual([
+      { transport: 'tcp', host: 'localhost', address: null, port: 1 },
+    ])
   })
 })
 
@@ -74,7 +75,7 @@ describe('a Unix-domain socket', () => {
     ['darwin', 103],
   ])('on %s has a path of at most %i bytes', (platform, bytesMax) => {
     const longest = `/${'d'.repeat(bytesMax - 15)}`
-    expect(read({ host: longest }, machine(platform)).endpoint).toMatchObject({ path: `${longest}/.s.PGSQL.5432` })
+    expect(read({ host: longest }, machine(platform)).hosts).toMatchObject([{ path: `${longest}/.s.PGSQL.5432` }])
     const failure = refusal(() => read({ host: `${longest}d` }, machine(platform)))
     expect(failure.problem).toContain(`${bytesMax + 1} bytes; the operating system takes ${bytesMax}`)
   })
@@ -85,6 +86,7 @@ describe('a Unix-domain socket', () => {
 
   test('is refused on Windows', () => {
     expect(refusal(() => read({ host: '/tmp' }, machine('win32'))).problem).toContain('Windows')
+    expect(refusal(() => read({ host: ['a', '/tmp'] }, machine('win32'))).problem).toContain('Windows')
   })
 })
 
@@ -136,6 +138,31 @@ describe('connect_timeout', () => {
     expect(read({ connectTimeout })).toMatchObject({ connectTimeoutMs })
   })
 })
+
+describe('keepalives', () => {
+  test.each([
+    [{}, { enabled: true, idleMs: null }],
+    [
+      { keepalives: true, keepalivesIdle: 0 },
+      { enabled: true, idleMs: null },
+    ],
+    [{ keepalivesIdle: 1 }, { enabled: true, idleMs: 1_000 }],
+    [{ keepalivesIdle: 32_767 }, { enabled: true, idleMs: 32_767_000 }],
+    [
+      { keepalives: false, keepalivesIdle: 60 },
+      { enabled: false, idleMs: 60_000 },
+    ],
+  ])('%o', (target, keepalives) => {
+    expect(read(target).keepalives).toEqual(keepalives)
+  })
+})
+
+test.each(['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const)(
+  'target_session_attrs may be %s',
+  (targetSessionAttrs) => {
+    expect(read({ targetSessionAttrs }).targetSessionAttrs).toBe(targetSessionAttrs)
+  },
+)
 
 describe('the protocol version', () => {
   test.each([

@@ -14,11 +14,16 @@ describe('an object', () => {
   test('says everything that a URI can say', () => {
     const settings = read({
       host: 'db.example',
+      hostaddr: '192.0.2.1',
       port: 6432,
       dbname: 'app',
       user: 'me',
       password: 'secret',
       connectTimeout: 1.5,
+      targetSessionAttrs: 'read-write',
+      loadBalanceHosts: 'random',
+      keepalives: true,
+      keepalivesIdle: 30,
       applicationName: 'mine',
       options: '-c geqo=off',
       minProtocolVersion: '3.0',
@@ -45,7 +50,9 @@ describe('an object', () => {
       scramKeyCache: false,
     } satisfies ConnectTarget)
     expect(settings).toEqual({
-      endpoint: { transport: 'tcp', host: 'db.example', port: 6432 },
+      hosts: [{ transport: 'tcp', host: 'db.example', address: '192.0.2.1', port: 6432 }],
+      loadBalanceHosts: 'random',
+      targetSessionAttrs: 'read-write',
       user: 'me',
       database: 'app',
       password: new Secret('secret'),
@@ -57,6 +64,7 @@ describe('an object', () => {
       minProtocolVersion: '3.0',
       maxProtocolVersion: '3.2',
       connectTimeoutMs: 1_500,
+      keepalives: { enabled: true, idleMs: 30_000 },
       tls: {
         mode: 'verify-full',
         negotiation: 'direct',
@@ -84,7 +92,16 @@ describe('an object', () => {
 
   test('whose property is undefined or empty has not given it', () => {
     expect(
-      read({ host: undefined, port: undefined, user: '', password: '', sslmode: '', service: '', hostaddr: undefined }),
+      read({
+        host: undefined,
+        port: undefined,
+        user: '',
+        password: '',
+        sslmode: '',
+        service: '',
+        passfile: undefined,
+        hostaddr: '',
+      }),
     ).toEqual(read({}))
   })
 
@@ -112,15 +129,39 @@ describe('an object', () => {
         return reads === 1 ? 'good' : 'evil'
       },
     }
-    expect(read(target).endpoint).toMatchObject({ host: 'good' })
+    expect(read(target).hosts).toMatchObject([{ host: 'good' }])
+    expect(reads).toBe(1)
+  })
+
+  test('has every element of an array read once', () => {
+    let reads = 0
+    const host = Object.defineProperty(['a', 'b'], 1, {
+      get() {
+        reads += 1
+        return reads === 1 ? 'good' : 'evil'
+      },
+    })
+    expect(read({ host }).hosts).toMatchObject([{ host: 'a' }, { host: 'good' }])
     expect(reads).toBe(1)
   })
 
   test.each([
-    { targetSessionAttrs: 'any', loadBalanceHosts: 'disable', requiressl: '0', krbsrvname: 'postgres' },
-    { keepalives: '1', keepalivesIdle: '0', tcpUserTimeout: '0', sslcompression: '1', gssdelegation: '0' },
-    { keepalives: 1, keepalivesIdle: 0, tcpUserTimeout: 0, sslcompression: 0 },
-    { keepalives: true, sslcompression: false, replication: false, gssdelegation: false },
+    [{ host: ['a', 'b'], port: [1, 2] }, 'postgres://a:1,b:2'],
+    [{ host: 'a,b', port: '1,2' }, 'postgres://a:1,b:2'],
+    [{ host: 'a,b', port: 3 }, 'postgres://a:3,b:3'],
+    [{ host: ['a', 'b'], port: [3] }, 'postgres://a:3,b:3'],
+    [{ host: ['a', ''], port: '1,' }, 'postgres://a:1,'],
+    [{ host: [''], port: '' }, 'postgres://'],
+    [{ host: 'a,b', hostaddr: ['::1', ''] }, 'postgres://a,b?hostaddr=::1,'],
+    [{ port: '5433' }, 'postgres://:5433'],
+  ])('may name several hosts: %o', (target, uri) => {
+    expect(read(target)).toEqual(readSettings(uri, machine()))
+  })
+
+  test.each([
+    { requiressl: '0', krbsrvname: 'postgres', tcpUserTimeout: '0', sslcompression: '1', gssdelegation: '0' },
+    { tcpUserTimeout: 0, sslcompression: 0 },
+    { sslcompression: false, replication: false, gssdelegation: false },
   ])('may name parameters that are not built if they ask for what happens anyway: %o', (target) => {
     expect(read(target)).toEqual(read({}))
   })
@@ -158,20 +199,17 @@ describe('an object is refused', () => {
 
   test.each([
     'service',
-    'hostaddr',
-    'targetSessionAttrs',
     'oauthIssuer',
     'sslcrldir',
     'sslkeylogfile',
     'keepalivesInterval',
+    'keepalivesCount',
     'requiressl',
   ])('for %s, which libpq knows and is not built', (property) =>
     expect(refused({ [property]: 'require' }).problem).toContain('not built here yet'),
   )
 
   test.each([
-    ['keepalives', 'keepalives', 0],
-    ['keepalives', 'keepalives', false],
     ['replication', 'replication', true],
     ['tcpUserTimeout', 'tcp_user_timeout', 1000],
   ])('for %s, which is not built, with a value that asks for something: %o', (property, parameter, value) =>
@@ -182,9 +220,26 @@ describe('an object is refused', () => {
   )
 
   test.each([
-    ['host', 1, 'host', 'must be a string; what came is of type number'],
-    ['host', null, 'host', 'must be a string; what came is of type null'],
-    ['port', '5432', 'port', 'must be a number; what came is of type string'],
+    ['host', 1, 'host', 'must be a string or an array; what came is of type number'],
+    ['host', null, 'host', 'must be a string or an array; what came is of type null'],
+    ['host', [], 'host', 'is an array without elements; leave it out'],
+    ['host', ['a', undefined], 'host', 'must be a string; what came is of type undefined'],
+    ['host', ['a', ['b']], 'host', 'must be a string; what came is of type object'],
+    ['host', Array(65).fill('a'), 'host', 'has more than 64 entries'],
+    ['host', new Set(['a']), 'host', 'must be a string or an array; what came is of type object'],
+    ['hostaddr', ['::1', 'localhost'], 'hostaddr', 'a name belongs in host'],
+    ['hostaddr', ['::1,::2'], 'hostaddr', 'must be IP addresses in full'],
+    ['port', { 0: 1 }, 'port', 'must be a number, a string or an array; what came is of type object'],
+    ['port', true, 'port', 'must be a number, a string or an array; what came is of type boolean'],
+    ['port', ['5432'], 'port', 'must be a number; what came is of type string'],
+    ['port', 'x', 'port', 'must be one decimal integer'],
+    ['port', [5432, 0], 'port', 'from 1 to 65535'],
+    ['port', [1, 2], 'port', 'has 2 entries for 1 hosts'],
+    ['targetSessionAttrs', 'master', 'target_session_attrs', 'must be any, read-write, read-only, primary, standby or'],
+    ['loadBalanceHosts', true, 'load_balance_hosts', 'must be a string; what came is of type boolean'],
+    ['keepalives', 1, 'keepalives', 'must be a boolean; what came is of type number'],
+    ['keepalivesIdle', 0.5, 'keepalives_idle', 'from 0 to 32767'],
+    ['keepalivesIdle', '30', 'keepalives_idle', 'must be a number; what came is of type string'],
     ['password', 1234, 'password', 'must be a string, a Secret or a function; what came is of type number'],
     ['password', null, 'password', 'must be a string, a Secret or a function; what came is of type null'],
     ['sslpassword', () => 'x', 'sslpassword', 'must be a string or a Secret; what came is of type function'],
@@ -223,8 +278,9 @@ describe('an object is refused', () => {
     ['gssencmode', 'on', 'gssencmode', 'must be disable, prefer or require'],
     ['minProtocolVersion', '3.1', 'min_protocol_version', 'reserved'],
     ['maxProtocolVersion', '2.0', 'max_protocol_version', "must be 3.0, 3.2 or 'latest'"],
-    ['host', 'a,b', 'host', 'several hosts'],
+    ['host', ['a,b'], 'host', 'holds a comma in one element of the array'],
     ['host', '@abstract', 'host', 'abstract socket'],
+    ['host', 'a,b\0', 'host', 'NUL'],
     ['user', 'a\0b', 'user', 'NUL'],
     ['password', 'a\0b', 'password', 'NUL'],
     ['options', '\udc00', 'options', 'lone surrogate'],
@@ -253,6 +309,25 @@ describe('an object is refused', () => {
     expect(refused(target).problem).toContain('must be a plain object')
   })
 
+  test('if an array is as long as one can be, of which little is read', () => {
+    expect(refused({ host: Array(2 ** 32 - 1) }).problem).toBe('has more than 64 entries; give fewer')
+  })
+
+  test('if an element of an array throws, and what it threw is the cause', () => {
+    const cause = new Error('no')
+    const host = Object.defineProperty(['a', 'b'], 1, {
+      get() {
+        throw cause
+      },
+    })
+    const act = () => read({ host })
+    expect(refusal(act)).toMatchObject({ parameter: 'host', problem: expect.stringContaining('elements throws') })
+    expect(act).toThrow(expect.objectContaining({ cause }))
+    const { proxy, revoke } = Proxy.revocable([], {})
+    revoke()
+    expect(refused({ host: proxy }).problem).toContain('elements throws')
+  })
+
   test('if a getter throws, and what it threw is the cause', () => {
     const cause = new Error('no')
     const target = {
@@ -275,6 +350,7 @@ test('no object makes anything but settings or a config failure', () => {
     'sslsni',
     'keepalives',
     'host',
+    'hostaddr',
     'port',
     'user',
     'password',

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { dial, type Endpoint } from '../../src/net/dial.ts'
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
+import { dial } from '../../src/net/dial.ts'
+import { type Endpoint, isIpAddress } from '../../src/net/endpoint.ts'
 import { resolveHost } from '../../src/net/resolve.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { TransportError } from '../../src/net/transport.ts'
@@ -31,7 +32,7 @@ afterEach(async () => {
 })
 
 function tcp(port: number, host = '127.0.0.1'): Endpoint {
-  return { transport: 'tcp', host, port }
+  return { transport: 'tcp', host, address: null, port }
 }
 
 function failureOf(dialing: Promise<unknown>): Promise<unknown> {
@@ -52,6 +53,16 @@ describe('an endpoint', () => {
     transport.destroy()
     peer.resume()
     await untilTrue(() => listener.connections === 0, 'the peer has seen the end')
+  })
+
+  it('with an address is dialed there, and its name is not looked up', async () => {
+    await using listener = await Listener.tcp()
+    vi.mocked(resolveHost).mockClear()
+    const endpoint = { transport: 'tcp', host: 'db.invalid', address: '127.0.0.1', port: listener.port } as const
+    const transport = await dial(endpoint, caller.signal)
+    await listener.accept()
+    transport.destroy()
+    expect(vi.mocked(resolveHost).mock.calls).not.toContainEqual(['db.invalid', caller.signal])
   })
 
   it('in the file system is dialed', async () => {
@@ -76,6 +87,18 @@ describe('an endpoint', () => {
     const error = await failureOf(dial({ transport: 'unix', path }, caller.signal))
     expect(error).toMatchObject({ name: 'TransportError', code: 'ENOENT', message: `connect ENOENT ${path}` })
   })
+})
+
+test.each([
+  ['127.0.0.1', true],
+  ['::1', true],
+  ['fe80::1%eth0', true],
+  ['[::1]', false],
+  ['127.1', false],
+  ['localhost', false],
+  ['', false],
+])('whether %j is an address: %s', (text, expected) => {
+  expect(isIpAddress(text)).toBe(expected)
 })
 
 describe('the addresses of a name', () => {

@@ -33,6 +33,7 @@ describe('a limit', () => {
       noticesKeptMax: 1_000,
       parametersMax: 512,
       startupParametersLengthMax: 64_000,
+      hostsMax: 64,
       startupMessageBytesMax: 10_000,
       scramIterationsMax: 100_000,
       cancelKeyBytes30: 4,
