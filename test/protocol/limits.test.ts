@@ -35,6 +35,7 @@ describe('a limit', () => {
       startupParametersLengthMax: 64_000,
       startupMessageBytesMax: 10_000,
       scramIterationsMax: 100_000,
+      addressesMax: 48,
       cancelKeyBytes30: 4,
       cancelKeyBytesMin32: 4,
       cancelKeyBytesMax32: 256,
