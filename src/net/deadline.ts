@@ -3,6 +3,10 @@
  *
  * Three laws: expiry aborts; abort cancels the timer; the owner disposes of timer and listener when done.
  *
+ * When two ends meet, whichever is delivered first counts and the other changes nothing: the reason is set once. A caller who
+ * aborts in the tick of the expiry is too late if the timer was called before, and in time if it was not. Of a slice and its
+ * parent that are both past when the timer is called, the parent ends first: nobody is told to go on in time that is gone.
+ *
  * Not built from AbortSignal.any and AbortSignal.timeout: on Node 20 composites over a long-lived signal
  * pile up, a platform timeout cannot be driven by a virtual clock, and nobody can read how much time is left.
  */
@@ -13,6 +17,8 @@ export interface Clock {
   now(): number
   /** Call back once, `delayMs` from now (0 to 2^31 - 1). What is returned cancels it. */
   setTimer(callback: () => void, delayMs: number): () => void
+  /** From a timer: call back once what has arrived by now has been delivered. What is returned cancels it. */
+  afterPoll(callback: () => void): () => void
 }
 
 export const monotonicClock: Clock = {
@@ -20,6 +26,11 @@ export const monotonicClock: Clock = {
   setTimer(callback, delayMs) {
     const timer = setTimeout(callback, delayMs)
     return () => clearTimeout(timer)
+  },
+  // The event loop's order is timers, poll, setImmediate: between a timer and its setImmediate lies one poll.
+  afterPoll(callback) {
+    const immediate = setImmediate(callback)
+    return () => clearImmediate(immediate)
   },
 }
 
@@ -31,13 +42,26 @@ export interface DeadlineOptions {
   readonly clock?: Clock | undefined
   /** The moment from which `timeoutMs` counts, on the clock's scale. Default: now. */
   readonly startedMs?: number | undefined
+  /**
+   * Arm the timer for this long at most, so that `loopLagMs` knows of an event loop that was blocked and is free again before
+   * the deadline. Default: no longer than needed.
+   */
+  readonly heartbeatMs?: number | undefined
 }
 
 /** What setTimeout can count; it takes more for 1 ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
+ * Later than this, the event loop was starved. libuv counts whole milliseconds and a turn takes a few; what delays a timer
+ * for longer has delayed an answer, too, which may be here already.
+ */
+const LATE_MS = 10
+
+/**
  * A moment after which nothing may go on, and the signal that says so.
+ *
+ * If the event loop was blocked at that moment, what has arrived meanwhile is delivered first; then it is over.
  *
  * @example
  * using deadline = new Deadline({ timeoutMs: 500 })
@@ -47,12 +71,15 @@ export class Deadline implements Disposable {
   /** The whole budget in milliseconds. */
   readonly timeoutMs: number
   readonly #controller = new AbortController()
-  readonly #clock: Clock
-  readonly #expiresAtMs: number
+  /** Shared by a deadline and its slices. */
+  readonly #timetable: Timetable
   readonly #callerSignal: AbortSignal | undefined
-  #cancelTimer: (() => void) | null = null
-  #unsubscribe: (() => void) | null = null
+  /** How to take away what hangs on this deadline: timers, listeners, slices. */
+  readonly #belongings = new Set<() => void>()
+  #cancelExpiry = () => {}
+  #expiresAtMs: number
   #expired = false
+  #disposed = false
 
   /** Throws RangeError if `timeoutMs` is not a number, TypeError if `signal` is no AbortSignal. */
   constructor({
@@ -60,23 +87,25 @@ export class Deadline implements Disposable {
     signal,
     clock = monotonicClock,
     startedMs = clock.now(),
+    heartbeatMs = Number.POSITIVE_INFINITY,
   }: DeadlineOptions = {}) {
-    if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
-      throw new RangeError(`timeoutMs: expected a number of milliseconds, got ${String(timeoutMs)}`)
-    }
+    refuseUnlessNumber('timeoutMs', timeoutMs)
+    if (!(heartbeatMs > 0)) throw new RangeError(`heartbeatMs: expected more than 0, got ${String(heartbeatMs)}`)
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError(`signal: expected an AbortSignal, got ${signal === null ? 'null' : typeof signal}`)
     }
     this.timeoutMs = timeoutMs
-    this.#clock = clock
+    this.#timetable = clock instanceof Timetable ? clock : new Timetable(clock, heartbeatMs)
     this.#expiresAtMs = startedMs + timeoutMs
     this.#callerSignal = signal
     if (signal?.aborted) {
-      this.#controller.abort(signal.reason)
-      return
+      this.#end(signal.reason)
+    } else if (this.remaining() === 0) {
+      this.#expire()
+    } else {
+      if (signal !== undefined) this.#keep(subscribe(signal, this.#onCallerAbort))
+      this.#cancelExpiry = this.#keep(this.#timetable.callAt(this.#expiresAtMs, this.#expire))
     }
-    if (signal !== undefined) this.#unsubscribe = subscribe(signal, this.#onCallerAbort)
-    this.#arm()
   }
 
   /** Aborted at the deadline, with a TimeoutError, or with the caller's signal, with its reason. */
@@ -84,39 +113,173 @@ export class Deadline implements Disposable {
     return this.#controller.signal
   }
 
-  /** Whether it was time that ended it, and not the caller. */
+  /** Whether it was its own time that ended it, and not the caller, nor the deadline that it is a slice of. */
   get expired(): boolean {
     return this.#expired
   }
 
   /** Milliseconds left: 0 when it is over, Infinity when there is no limit. */
   remaining(): number {
-    return this.signal.aborted ? 0 : Math.max(0, this.#expiresAtMs - this.#clock.now())
+    return this.signal.aborted ? 0 : Math.max(0, this.#expiresAtMs - this.#timetable.now())
   }
 
-  /** Take the timer and the listener away. The signal stays as it is. */
+  /** The latest that the timer was ever called after it was due, in milliseconds: how long our own event loop was blocked. */
+  get loopLagMs(): number {
+    return this.#timetable.lagMaxMs
+  }
+
+  /** The same since this was last called. A deadline and its slices have one timer, and one account of it. */
+  takeLoopLag(): number {
+    return this.#timetable.takeLag()
+  }
+
+  /**
+   * Call back once, `delayMs` from now, unless the deadline ends or is disposed of before. What is returned cancels it.
+   * Several that are due when the timer is called are called in the order in which they were asked for.
+   */
+  after(delayMs: number, callback: () => void): () => void {
+    refuseUnlessNumber('delayMs', delayMs)
+    const forget = this.#keep(
+      this.#timetable.callAt(this.#timetable.now() + delayMs, () => {
+        forget()
+        callback()
+      }),
+    )
+    return forget
+  }
+
+  /**
+   * A part of this deadline: it ends with it, for the same reason, or after `timeoutMs` alone, while this one goes on. Whoever
+   * asked for it disposes of it; it goes with its parent at the latest. A slice that would last as long as its parent or
+   * longer never expires of itself: the failure is the parent's.
+   */
+  slice(timeoutMs: number): Deadline {
+    const slice = new Deadline({ timeoutMs, signal: this.signal, clock: this.#timetable })
+    if (timeoutMs >= this.remaining()) {
+      slice.#cancelExpiry()
+      slice.#expiresAtMs = this.#expiresAtMs
+    }
+    slice.#keep(this.#keep(() => slice[Symbol.dispose]()))
+    return slice
+  }
+
+  /** Take the timer and the listener away, with everything that hangs on them. The signal stays as it is. */
   [Symbol.dispose](): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = null
-    this.#unsubscribe?.()
-    this.#unsubscribe = null
+    this.#disposed = true
+    for (const takeAway of this.#belongings) takeAway()
   }
 
-  readonly #onCallerAbort = () => {
+  /** Kept until the end, and returned: how to take it away, once. After the end it is taken away at once. */
+  #keep(takeAway: () => void): () => void {
+    const once = () => {
+      if (this.#belongings.delete(once)) takeAway()
+    }
+    this.#belongings.add(once)
+    if (this.#disposed) once()
+    return once
+  }
+
+  readonly #onCallerAbort = () => this.#end(this.#callerSignal?.reason)
+
+  readonly #expire = () => {
+    this.#expired = true
+    this.#end(new DOMException(`the deadline of ${this.timeoutMs} ms has passed`, 'TimeoutError'))
+  }
+
+  /** First the signal, so that slices end with the same reason; then what would have ended it otherwise is taken away. */
+  #end(reason: unknown): void {
+    this.#controller.abort(reason)
     this[Symbol.dispose]()
-    this.#controller.abort(this.#callerSignal?.reason)
+  }
+}
+
+/** A callback, and when it is due. */
+interface Appointment {
+  readonly atMs: number
+  readonly callback: () => void
+}
+
+/** Any number of appointments under one armed timer. It is a clock itself: a slice is a deadline by the clock of its parent. */
+class Timetable implements Clock {
+  /** How late the timer was, at most. */
+  lagMaxMs = 0
+  #lagNotTakenMs = 0
+  readonly #clock: Clock
+  readonly #heartbeatMs: number
+  /** In the order in which they were made: a deadline before its slices. */
+  readonly #appointments = new Set<Appointment>()
+  /** The timer, and the moment for which it was armed; after a late one, the poll that is waited for. */
+  #armed: { readonly forMs: number; readonly cancel: () => void } | null = null
+
+  constructor(clock: Clock, heartbeatMs: number) {
+    this.#clock = clock
+    this.#heartbeatMs = heartbeatMs
   }
 
-  /** A timer can be early by a fraction of a millisecond, and cannot count beyond 24.8 days: it is armed again. */
-  readonly #arm = () => {
-    this.#cancelTimer = null
-    const remainingMs = this.#expiresAtMs - this.#clock.now()
-    if (remainingMs <= 0) {
-      this.#expired = true
-      this[Symbol.dispose]()
-      this.#controller.abort(new DOMException(`the deadline of ${this.timeoutMs} ms has passed`, 'TimeoutError'))
-    } else if (remainingMs < Number.POSITIVE_INFINITY) {
-      this.#cancelTimer = this.#clock.setTimer(this.#arm, Math.min(Math.ceil(remainingMs), TIMER_MS_MAX))
+  now(): number {
+    return this.#clock.now()
+  }
+
+  setTimer(callback: () => void, delayMs: number): () => void {
+    return this.callAt(this.now() + delayMs, callback)
+  }
+
+  afterPoll(callback: () => void): () => void {
+    return this.#clock.afterPoll(callback)
+  }
+
+  callAt(atMs: number, callback: () => void): () => void {
+    const appointment = { atMs, callback }
+    this.#appointments.add(appointment)
+    this.#arm()
+    return () => {
+      this.#appointments.delete(appointment)
+      if (this.#appointments.size === 0) this.#disarm()
+    }
+  }
+
+  takeLag(): number {
+    const lagMs = this.#lagNotTakenMs
+    this.#lagNotTakenMs = 0
+    return lagMs
+  }
+
+  /** One that is armed too early for what is left is let be: when it is called it is armed again. */
+  #arm(): void {
+    if (this.#appointments.size === 0) return
+    const nowMs = this.now()
+    let forMs = nowMs + this.#heartbeatMs
+    for (const { atMs } of this.#appointments) forMs = Math.min(forMs, atMs)
+    if (forMs === Number.POSITIVE_INFINITY || (this.#armed !== null && this.#armed.forMs <= forMs)) return
+    this.#disarm()
+    const delayMs = Math.min(Math.max(0, Math.ceil(forMs - nowMs)), TIMER_MS_MAX)
+    this.#armed = { forMs, cancel: this.#clock.setTimer(() => this.#onTimer(nowMs + delayMs), delayMs) }
+  }
+
+  #disarm(): void {
+    this.#armed?.cancel()
+    this.#armed = null
+  }
+
+  #onTimer(dueMs: number): void {
+    const lagMs = Math.max(0, this.now() - dueMs)
+    this.lagMaxMs = Math.max(this.lagMaxMs, lagMs)
+    this.#lagNotTakenMs = Math.max(this.#lagNotTakenMs, lagMs)
+    if (lagMs <= LATE_MS) this.#callDue()
+    else this.#armed = { forMs: Number.NEGATIVE_INFINITY, cancel: this.afterPoll(this.#callDue) }
+  }
+
+  /** A timer can be early by a fraction of a millisecond, or because it cannot count as far: then nothing is due. */
+  readonly #callDue = () => {
+    this.#armed = null
+    const nowMs = this.now()
+    try {
+      for (const appointment of [...this.#appointments]) {
+        // One that was called before it may have taken it away.
+        if (appointment.atMs <= nowMs && this.#appointments.delete(appointment)) appointment.callback()
+      }
+    } finally {
+      this.#arm()
     }
   }
 }
@@ -148,4 +311,9 @@ function subscribe(signal: AbortSignal, callback: () => void): () => void {
     audiences.delete(signal)
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+function refuseUnlessNumber(name: string, value: number): void {
+  if (typeof value === 'number' && !Number.isNaN(value)) return
+  throw new RangeError(`${name}: expected a number of milliseconds, got ${String(value)}`)
 }

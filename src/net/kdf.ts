@@ -1,7 +1,7 @@
 /**
  * The slow computation of SCRAM: SaltedPassword = PBKDF2-HMAC-SHA-256 (RFC 5802 section 3, Hi), and from it ClientKey and
  * ServerKey. It runs on libuv's threads and cannot be stopped: when a signal is aborted its owner is told at once, and the
- * result waits for the next one who asks for it.
+ * result waits for the next one who asks for it (orphans.ts counts it until it has ended).
  *
  * Two bounds. Only a part of the threads is ever used, because name lookup (getaddrinfo) runs on the same ones. And the same
  * key is not derived twice: whoever asks while it is being computed waits for that, and a few are remembered.
@@ -9,6 +9,7 @@
 import { createHmac, pbkdf2, randomBytes } from 'node:crypto'
 import { type ScramKeys, scramKeys } from '../auth/scram.ts'
 import type { Secret } from '../auth/secret.ts'
+import { Account, derivations } from './orphans.ts'
 import { until } from './until.ts'
 
 export interface DerivedKeys extends ScramKeys {}
@@ -30,6 +31,8 @@ export interface KeyDerivationOptions {
   readonly cacheEntriesMax?: number
   /** How many computations run at once. Default: half of libuv's threads, but one at least. */
   readonly concurrency?: number
+  /** Where the computations are counted. Default: an account of its own. */
+  readonly account?: Account
   /** Tests bring their own. */
   readonly pbkdf2?: Pbkdf2
 }
@@ -52,6 +55,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   const cacheEntriesMax = wholeNumber('cacheEntriesMax', options.cacheEntriesMax ?? CACHE_ENTRIES_MAX, 0)
   const concurrency = wholeNumber('concurrency', options.concurrency ?? half(threadCount()), 1)
   const compute: Pbkdf2 = options.pbkdf2 ?? pbkdf2
+  const account = options.account ?? new Account()
   const indexKey = randomBytes(32)
 
   /** From the least to the most recently used: a Map keeps the order in which its entries were set. */
@@ -111,6 +115,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
       if (running >= concurrency) return
       queue.delete(job)
       running += 1
+      account.begin(job)
       run(job)
     }
   }
@@ -133,6 +138,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
 
   function end(job: Job, tell: (waiter: Waiter) => void): void {
     running -= 1
+    account.end(job)
     jobs.delete(job.index)
     for (const waiter of job.waiters) tell(waiter)
     begin()
@@ -140,7 +146,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
 }
 
 /** The one for the whole process: the threads that it spares are the process's, too. */
-export const deriveKeys: DeriveKeys = createKeyDerivation()
+export const deriveKeys: DeriveKeys = createKeyDerivation({ account: derivations })
 
 interface Waiter {
   readonly resolve: (keys: ScramKeys) => void

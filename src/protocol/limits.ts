@@ -60,6 +60,12 @@ export const LIMITS = {
    */
   scramIterationsMax: 100_000,
 
+  /**
+   * Addresses of one name that are used. musl's getaddrinfo returns no more (MAXADDRS, lookup.h); glibc returns what a name
+   * server says, and one that says thousands would have us open as many sockets.
+   */
+  addressesMax: 48,
+
   /** Cancel key under protocol 3.0: exactly four bytes (#PROTOCOL-MESSAGE-FORMATS-BACKENDKEYDATA). */
   cancelKeyBytes30: 4,
 

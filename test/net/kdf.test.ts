@@ -12,7 +12,8 @@ import {
   type KeyDerivationOptions,
   type Pbkdf2,
 } from '../../src/net/kdf.ts'
-import { turn } from './resources.ts'
+import { Account, orphans } from '../../src/net/orphans.ts'
+import { turn, untilTrue } from './resources.ts'
 
 // RFC 7677 section 3.
 const PASSWORD = 'pencil'
@@ -91,8 +92,10 @@ describe('the keys', () => {
     caller.abort(reason)
     await expect(Promise.race([deriving, turn()])).resolves.toBe(reason)
     expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+    expect(orphans().derivations).toBe(1)
     // A key that is asked for behind it is not disturbed.
     await expect(deriveKeys(input('other', SALT, 1), never())).resolves.toBeDefined()
+    await untilTrue(() => orphans().derivations === 0, 'the computation has ended')
   })
 
   it('are not begun on a signal that is aborted already', async () => {
@@ -116,6 +119,43 @@ describe('the keys', () => {
     const failing = expect(threads.of('one')).rejects.toThrow('out of entropy')
     await threads.end(0, new Error('out of entropy'))
     await failing
+  })
+})
+
+describe('a computation that nobody waits for', () => {
+  it('is an orphan from its beginning to its end', async () => {
+    const account = new Account()
+    const threads = derivation({ concurrency: 1, account })
+    const caller = new AbortController()
+    const leaving = [threads.of('one', caller.signal), threads.of('two', caller.signal)]
+    const gone = Promise.allSettled(leaving)
+    expect(account).toMatchObject({ running: 1, orphaned: 0 })
+    caller.abort('enough')
+    await gone
+    // The second had not begun, and never will.
+    expect(account).toMatchObject({ running: 1, orphaned: 1 })
+    const late = threads.of('one')
+    expect(account).toMatchObject({ running: 1, orphaned: 0 })
+    await threads.end(0)
+    await late
+    expect(account).toMatchObject({ running: 0, orphaned: 0 })
+    expect(threads.passwords()).toEqual(['one'])
+  })
+
+  it('is none any more once it has failed, told or thrown', async () => {
+    const account = new Account()
+    const threads = derivation({ account })
+    const failing = threads.of('one').catch((error: unknown) => error)
+    await threads.end(0, new Error('out of entropy'))
+    await failing
+    const derive = createKeyDerivation({
+      account,
+      pbkdf2() {
+        throw new RangeError('too many')
+      },
+    })
+    await expect(derive(input(), never())).rejects.toThrow('too many')
+    expect(account.running).toBe(0)
   })
 })
 
