@@ -1,53 +1,51 @@
 /**
- * The driver: one deadline, one loop, one place where sockets die. The rules of the handshake are not here
- * but in state/handshake/table.ts and its transitions; this does what they ask for, and reports back.
+ * The driver: one deadline over every attempt. What is tried, in which order and with how much of the time, stands in plan.ts;
+ * one attempt, in which the handshake can be seen, in attempt.ts.
  */
 import { randomBytes } from 'node:crypto'
+import { type Errand, type Failed, failureOf, makeAttempt, type Runtime, type Succeeded } from './attempt.ts'
+import { cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
-import { type Clock, Deadline, monotonicClock } from './net/deadline.ts'
+import { Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
-import type { Endpoint } from './net/endpoint.ts'
-import { type DeriveKeys, deriveKeys } from './net/kdf.ts'
+import { type Endpoint, isIpAddress } from './net/endpoint.ts'
+import { deriveKeys } from './net/kdf.ts'
+import { resolveHost } from './net/resolve.ts'
 import { readTlsOptions } from './net/tls.ts'
-import { type TlsOptions, TransportError } from './net/transport.ts'
+import type { TlsOptions } from './net/transport.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
+import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
-import type { Effect, Event, EventOf } from './state/handshake/events.ts'
-import { begin, encryptionAttempts, mayTryOther, nextMove } from './state/handshake/policy.ts'
-import type { Encryption, State } from './state/handshake/states.ts'
-import type { StateName } from './state/handshake/table.ts'
-import { handshake } from './state/handshake/transitions.ts'
+import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
-import { findMisuse, type WaitOptions } from './wait-options.ts'
-import { Wire } from './wire.ts'
+import { type ConnectOptions, findConnectMisuse, type WaitOptions } from './wait-options.ts'
 
-/** What is used when neither timeoutMs nor connect_timeout is given: a connect without a deadline is the bug that this library ends. */
-export const DEFAULT_TIMEOUT_MS = 10_000
+/**
+ * How often to look whether our own event loop is late. Often enough that nobody who blocks it stays unseen for long, and no
+ * burden: a timer every 50 ms, for as long as a connect takes.
+ */
+const HEARTBEAT_MS = 50
 
-/** What a connect needs of the world. Tests and simulations bring their own. */
-export interface Runtime {
-  readonly clock: Clock
-  readonly dial: typeof dial
-  readonly deriveKeys: DeriveKeys
-  readonly randomBytes: (lengthBytes: number) => Buffer
-}
+const NODE: Runtime = { clock: monotonicClock, resolveHost, dial, deriveKeys, randomBytes }
 
-const NODE: Runtime = {
-  clock: monotonicClock,
-  dial,
-  deriveKeys,
-  randomBytes,
+/** A connect that is under way: a promise of the session, which can be told to stop. */
+export interface Connecting extends Promise<Session>, AsyncDisposable {
+  /**
+   * Change one's mind. If the connect has not settled it rejects, with AbortError; if there is a session, it is closed. Settles
+   * when nothing is left of either, and never rejects.
+   */
+  close(): Promise<void>
 }
 
 /**
  * Connect to PostgreSQL. Settles exactly once, on time, with a session or with a HandshakeError that names
  * the state; after an error nothing is left behind.
  *
- * `timeoutMs` is for everything: name lookup, connection, authentication, until the session is ready. Default:
+ * `timeoutMs` is for everything: name lookup, connection, authentication, every host, until the session is ready. Default:
  * connect_timeout, else 10 seconds; if both are given, the shorter one counts.
  *
  * @param target a connection URI (#LIBPQ-CONNSTRING-URIS), or an object with libpq's names in camelCase
@@ -56,191 +54,174 @@ const NODE: Runtime = {
  * const [result] = await session.query('select 1 as one')
  * await session.close()
  */
-export function connect(target: string | ConnectTarget, options: WaitOptions = {}): Promise<Session> {
+export function connect(target: string | ConnectTarget, options: ConnectOptions = {}): Connecting {
   return connectWith(NODE, target, options)
 }
 
 /** `connect` in a world of one's own. */
-export async function connectWith(
+export function connectWith(runtime: Runtime, target: string | ConnectTarget, options: ConnectOptions): Connecting {
+  const changedMind = new AbortController()
+  const connecting = run(runtime, target, options, changedMind.signal)
+  const close = async () => {
+    changedMind.abort(new DOMException('close() was called while the connect was under way', 'AbortError'))
+    const session = await connecting.catch(() => null)
+    await session?.close()
+  }
+  return Object.assign(connecting, { close, [Symbol.asyncDispose]: close })
+}
+
+async function run(
   runtime: Runtime,
   target: string | ConnectTarget,
-  options: WaitOptions,
+  options: ConnectOptions,
+  changedMind: AbortSignal,
 ): Promise<Session> {
   const { clock } = runtime
   const startedMs = clock.now()
-  const timeline = new TimelineRecorder(clock.now, 'Disconnected')
-  const attempts: FailedAttempt[] = []
-  let phase: StateName = 'Disconnected'
   let deadline: Deadline | undefined
-  let wire: Wire | undefined
-  let password: PasswordRequest | undefined
-  let cause: unknown
-
+  const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
+  const timeline = new TimelineRecorder({ now: () => clock.now(), startedMs, takeLoopLag })
   try {
-    const misuse = findMisuse(options)
-    if (misuse !== null) throw misused(misuse.parameter, misuse.problem)
+    const misuse = findConnectMisuse(options)
+    if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     const settings = readSettings(target)
-    deadline = startDeadline(settings, options, clock, startedMs)
-    const [endpoint] = settings.hosts as readonly [Endpoint]
-    const kinds = endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(settings.tls.mode)
-    const tlsOptions = await readTls(settings, kinds, deadline.signal)
-    password = passwordOf(settings)
-    for (const [index, encryption] of kinds.entries()) {
-      try {
-        return await attempt(settings, encryption, tlsOptions, password, deadline.signal)
-      } catch (error) {
-        // The one place where sockets die.
-        wire?.destroy()
-        const failure = failureOf(error, deadline)
-        if (failure !== null) attempts.push({ phase, failure })
-        const isLast = index + 1 === kinds.length
-        const secured = timeline.has('SecuringTransport')
-        if (failure === null || isLast || !mayTryOther(encryption, secured, phase, failure)) throw error
-        phase = 'Disconnected'
-        timeline.enter(phase)
-      }
-    }
-    throw new TypeError('sslmode allows no attempt at all')
+    const timeoutMs = chooseTimeout(settings, options)
+    // It counts from the call, reading the configuration included.
+    const whole = new Deadline({ timeoutMs, signal: options.signal, clock, startedMs, heartbeatMs: HEARTBEAT_MS })
+    deadline = whole
+    changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
+    refuseIfHopeless(whole, options)
+    return await visitHosts(runtime, settings, whole, timeline)
   } catch (error) {
     const failure = failureOf(error, deadline)
-    // What is no failure of a connection is a defect of this library, and must not pass for one.
+    // What is no failure of a connection, or one that has been told already, goes on as it is.
     if (failure === null) throw error
-    throw new HandshakeError(phase, failure, timeline.finish(), attempts, causeOf(error))
+    timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    throw new HandshakeError(
+      'Disconnected',
+      failure,
+      timeline.finish(),
+      [],
+      causeOf(error instanceof Fault ? error.cause : error),
+    )
   } finally {
-    password?.end()
     deadline?.[Symbol.dispose]()
   }
+}
 
-  /** One attempt: the loop. */
-  async function attempt(
-    settings: Settings,
-    encryption: Encryption,
-    tlsOptions: TlsOptions | null,
-    password: PasswordRequest,
-    signal: AbortSignal,
-  ): Promise<Session> {
-    // Nothing of an attempt before this one: CVE-2018-10915.
-    wire = undefined
-    cause = undefined
-    const clientNonce = runtime.randomBytes(18).toString('base64')
-    const directTls = settings.tls.negotiation === 'direct'
-    let state: State = begin({ ...settings, hasPassword: password.exists, encryption, directTls, clientNonce })
-    let effects: readonly Effect[] = []
-    while (state.name !== 'Ready') {
-      let event: Event | null = nextMove(state)
-      for (const effect of effects) event = (await perform(effect)) ?? event
-      event ??= await listen(state)
-      ;({ state, effects } = handshake.receive(state, event, signal))
-      if (state.name === 'Failed') throw new Fault(state.failure, { cause })
-      phase = state.name
-      timeline.enter(phase)
-    }
-    return new Session(opened(wire), state, timeline.finish(), clock)
+/** What the visits of one connect have in common. */
+interface Course {
+  readonly runtime: Runtime
+  readonly settings: Settings
+  readonly deadline: Deadline
+  readonly timeline: TimelineRecorder
+  readonly password: PasswordRequest
+  readonly tlsOptionsFor: (endpoint: Endpoint) => TlsOptions | null
+  /** Those that have failed so far. */
+  readonly attempts: FailedAttempt[]
+}
 
-    /** Do what a transition asked for. What comes of it, if anything, is the next event. */
-    async function perform(effect: Effect): Promise<Event | null> {
-      try {
-        switch (effect.do) {
-          case 'beginPassword':
-            password.begin(signal)
-            return null
-          case 'fetchPassword':
-            return { type: 'PasswordFetched', password: await password.fetch(signal) }
-          case 'dial':
-            wire = new Wire(await runtime.dial(settings.hosts[0] as Endpoint, signal), timeline.note)
-            return { type: 'TransportOpened' }
-          case 'startTls':
-            if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
-            return { type: 'TlsEstablished', tls: await opened(wire).startTls(tlsOptions, signal) }
-          case 'deriveKey': {
-            const keys = await runtime.deriveKeys({ ...effect, remember: settings.keyCache }, signal)
-            return { type: 'SaslKeyDerived', keys }
-          }
-          case 'useKeys':
-            return { type: 'SaslKeysGiven', keys: effect.keys }
-          case 'send':
-            await send(effect.message)
-            return null
-        }
-      } catch (error) {
-        return transportLost(error)
+/** Host by host, until one of them lets us in, none is left, or the others would say the same. */
+async function visitHosts(
+  runtime: Runtime,
+  settings: Settings,
+  deadline: Deadline,
+  timeline: TimelineRecorder,
+): Promise<Session> {
+  const visits = planVisits(settings, runtime.randomBytes)
+  const tlsOptionsFor = await readTls(settings, deadline.signal)
+  const password = passwordOf(settings)
+  const course: Course = { runtime, settings, deadline, timeline, password, tlsOptionsFor, attempts: [] }
+  try {
+    for (const [index, visit] of visits.entries()) {
+      using slice = deadline.slice(shareOf(deadline.remaining(), visits.length - index))
+      const outcome = await visitHost(course, visit, slice)
+      if (outcome instanceof Session) return outcome
+      const { phase, failure, cause } = outcome
+      if (index + 1 === visits.length || isOver(deadline, failure) || !mayTryNextHost(phase, failure)) {
+        throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
       }
     }
-
-    async function send(message: Extract<Effect, { do: 'send' }>['message']): Promise<void> {
-      try {
-        await opened(wire).send(message, signal)
-      } catch (error) {
-        // Values that pass the configuration one by one can still be too much for one StartupMessage.
-        if (error instanceof RangeError) throw misused(message.type, error.message)
-        throw error
-      }
-    }
-
-    async function listen({ name }: State): Promise<Event> {
-      try {
-        const spoken = opened(wire)
-        const heard = name === 'AwaitingTlsReply' ? await spoken.nextTlsReply(signal) : await spoken.next(signal)
-        return heard ?? { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
-      } catch (error) {
-        return transportLost(error)
-      }
-    }
-  }
-
-  function transportLost(error: unknown): EventOf<'TransportLost'> {
-    if (!(error instanceof TransportError)) throw error
-    cause = error
-    return { type: 'TransportLost', code: error.code, detail: error.message }
+    throw new TypeError('the plan has no visits')
+  } finally {
+    password.end()
   }
 }
 
-/** The files are read before anybody is dialed: what is missing shows at once. */
-async function readTls(
-  { hosts: [endpoint], tls }: Settings,
-  kinds: readonly Encryption[],
-  signal: AbortSignal,
-): Promise<TlsOptions | null> {
-  if (endpoint?.transport !== 'tcp' || kinds.every((kind) => kind === 'off')) return null
-  return readTlsOptions(tls, endpoint.host, signal)
-}
-
-/** The deadline counts from the call, reading the configuration included. */
-function startDeadline(
-  { connectTimeoutMs }: Settings,
-  { timeoutMs, signal }: WaitOptions,
-  clock: Clock,
-  startedMs: number,
-): Deadline {
-  const given = [timeoutMs, connectTimeoutMs].filter((one) => typeof one === 'number')
-  return new Deadline({
-    timeoutMs: given.length === 0 ? DEFAULT_TIMEOUT_MS : Math.min(...given),
-    signal,
-    clock,
-    startedMs,
-  })
-}
-
-function misused(parameter: string, problem: string): Fault {
-  return new Fault({ kind: 'config', parameter, problem })
-}
-
-/** The wire after `dial`: the table has no way to speak before it. */
-function opened(wire: Wire | undefined): Wire {
-  if (wire === undefined) throw new TypeError('the table let somebody speak before the transport was open')
-  return wire
-}
-
-function failureOf(error: unknown, deadline: Deadline | undefined): Failure | null {
-  if (error instanceof Fault) return error.failure
-  if (deadline?.signal.aborted && error === deadline.signal.reason) {
-    return deadline.expired ? { kind: 'deadline', timeoutMs: deadline.timeoutMs } : { kind: 'aborted' }
+/** One host: with TLS or without, or both in turn as sslmode wants it. All of it in one slice of the deadline. */
+async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise<Session | Failed> {
+  const { runtime, settings, deadline, timeline, password, attempts } = course
+  const { endpoint } = visit
+  const [encryption, ...others] = visit.encryptions
+  const attempt = attemptOf(settings, visit, password.exists)
+  const tlsOptions = course.tlsOptionsFor(endpoint)
+  const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
+  const outcome = await makeAttempt(runtime, errand, timeline)
+  if ('wire' in outcome) return open(course, errand, outcome)
+  const { phase, failure, secured } = outcome
+  attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
+  const [other, ...rest] = others
+  if (other === undefined || isOver(deadline, failure) || !mayTryOther(encryption, secured, phase, failure)) {
+    return outcome
   }
-  return null
+  return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice)
+}
+
+/** What the table is told of an attempt: of the settings what concerns it, and no password. */
+function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Errand['attempt'] {
+  const { endpoint, sessionWanted } = visit
+  return {
+    needsLookup: endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host),
+    user: settings.user,
+    database: settings.database,
+    hasPassword,
+    scramKeys: settings.scramKeys,
+    encryption: visit.encryptions[0],
+    directTls: settings.tls.negotiation === 'direct',
+    channelBinding: settings.channelBinding,
+    requireAuth: settings.requireAuth,
+    runtimeParameters: settings.runtimeParameters,
+    minProtocolVersion: settings.minProtocolVersion,
+    maxProtocolVersion: settings.maxProtocolVersion,
+    allowCleartextPassword: settings.allowCleartextPassword,
+    scramIterationsMin: settings.scramIterationsMin,
+    scramIterationsMax: settings.scramIterationsMax,
+    sessionWanted,
+    cancelKey: null,
+  }
+}
+
+function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, wire }: Succeeded): Session {
+  if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
+  const key = state.backendKeyData
+  const cancel = (options: WaitOptions) => {
+    return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
+  }
+  return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel })
+}
+
+/** The files are read before anybody is dialed: what is missing shows at once. They are the same for every host. */
+async function readTls(settings: Settings, signal: AbortSignal): Promise<Course['tlsOptionsFor']> {
+  const { hosts, tls } = settings
+  const overTcp = hosts.find((endpoint) => endpoint.transport === 'tcp')
+  if (overTcp === undefined || tls.mode === 'disable') return () => null
+  const options = await readTlsOptions(tls, overTcp.host, signal)
+  return (endpoint) => (endpoint.transport === 'unix' ? null : { ...options, host: endpoint.host })
+}
+
+/** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */
+function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void {
+  const timeoutMs = deadline.remaining()
+  if (leastMs === undefined || timeoutMs >= leastMs || deadline.signal.aborted) return
+  throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
+}
+
+/** Whether there is no time for another attempt. */
+function isOver(deadline: Deadline, { kind }: Failure): boolean {
+  return deadline.signal.aborted && (kind === 'deadline' || kind === 'aborted')
 }
 
 /** AbortError.cause is the caller's reason itself; otherwise it is what the operating system said, if anything. */
-function causeOf(error: unknown): ErrorOptions {
-  const cause = error instanceof Fault ? error.cause : error
+function causeOf(cause: unknown): ErrorOptions {
   return cause === undefined ? {} : { cause }
 }

@@ -11,7 +11,7 @@ import type { Frame } from './protocol/frame.ts'
 import { LIMITS } from './protocol/limits.ts'
 import type { ServerReport } from './protocol/response-fields.ts'
 import type { ProtocolVersion } from './protocol/startup.ts'
-import { SessionError } from './state/errors.ts'
+import { type FailedAttempt, SessionError } from './state/errors.ts'
 import type { AuthenticationMethod, StateOf, TlsFacts } from './state/handshake/states.ts'
 import { keepLatest, type QueryResult, ResultCollector } from './state/session/query-result.ts'
 import type { SessionEffect, SessionEvent, SessionState } from './state/session/states.ts'
@@ -40,6 +40,14 @@ export class BackendKey {
   }
 }
 
+/** What a session is told of the connect that made it. */
+interface Origin {
+  readonly timeline: Timeline
+  readonly attempts: readonly FailedAttempt[]
+  readonly clock: Clock
+  readonly cancel: (options: WaitOptions) => Promise<void>
+}
+
 /** A query that waits or runs. */
 interface Job {
   readonly text: string
@@ -61,9 +69,12 @@ export class Session implements AsyncDisposable {
   readonly backendKeyData: BackendKey | null
   /** How the connect went, state by state. */
   readonly timeline: Timeline
+  /** The attempts that failed before this one succeeded, in order: several hosts, and sslmode allow and prefer, may make some. */
+  readonly attempts: readonly FailedAttempt[]
 
   readonly #wire: Wire
   readonly #clock: Clock
+  readonly #cancel: Origin['cancel']
   /** Ends the listening. Its reason is never shown. */
   readonly #life = new AbortController()
   readonly #parameters: Map<string, string>
@@ -78,9 +89,10 @@ export class Session implements AsyncDisposable {
   readonly #onIdle: (() => void)[] = []
 
   /** Made by connect(), which hands over the wire and all that the server said. */
-  constructor(wire: Wire, ready: StateOf<'Ready'>, timeline: Timeline, clock: Clock) {
+  constructor(wire: Wire, ready: StateOf<'Ready'>, { timeline, attempts, clock, cancel }: Origin) {
     this.#wire = wire
     this.#clock = clock
+    this.#cancel = cancel
     this.#state = { name: 'Idle', transactionStatus: ready.transactionStatus }
     this.#parameters = new Map(ready.parameters)
     this.#notices = [...ready.notices]
@@ -89,6 +101,7 @@ export class Session implements AsyncDisposable {
     this.tls = describeTls(ready.tls)
     this.backendKeyData = ready.backendKeyData && new BackendKey(ready.backendKeyData)
     this.timeline = timeline
+    this.attempts = attempts
     wire.enterSession()
     void this.#listen()
   }
@@ -138,6 +151,22 @@ export class Session implements AsyncDisposable {
       else deadline.signal.addEventListener('abort', onAbort)
       if (this.#jobs[0] === job) this.#begin(job)
     })
+  }
+
+  /**
+   * Ask the server to cancel the query that runs (#PROTOCOL-FLOW-CANCELING-REQUESTS): on a connection of its own, to the same
+   * address, in the same TLS. Settles once the server has read the request. What comes of it the query tells: it fails
+   * with SQLSTATE 57014, or it was done already. The session goes on.
+   *
+   * Rejects with HandshakeError; after 5 seconds unless told otherwise. With `backendKeyData` null it cannot be done.
+   *
+   * @example
+   * const asleep = session.query('select pg_sleep(60)')
+   * await session.cancel({ timeoutMs: 500 })
+   * await asleep // rejects: error.sqlstate is '57014'
+   */
+  cancel(options: WaitOptions = {}): Promise<void> {
+    return this.#cancel(options)
   }
 
   /**

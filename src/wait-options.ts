@@ -7,13 +7,44 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface ConnectOptions extends WaitOptions {
+  /**
+   * The least time, in milliseconds, in which a connect can succeed here. With less left it is not begun, and fails at once:
+   * in a storm, work that cannot be finished only makes the rest late. Default: it is always begun.
+   */
+  readonly leastMs?: number | undefined
+}
+
+interface Misuse {
+  readonly parameter: string
+  readonly problem: string
+}
+
 /** What is wrong with options that a caller has passed, or null. */
-export function findMisuse(options: unknown): { readonly parameter: string; readonly problem: string } | null {
+export function findMisuse(options: unknown): Misuse | null {
+  return findMisuseOf(options, ['timeoutMs', 'signal'])
+}
+
+/** The same for those of `connect`. */
+export function findConnectMisuse(options: unknown): Misuse | null {
+  const misuse = findMisuseOf(options, ['timeoutMs', 'signal', 'leastMs'])
+  if (misuse !== null) return misuse
+  const { leastMs } = options as ConnectOptions
+  if (leastMs === undefined || (typeof leastMs === 'number' && !Number.isNaN(leastMs))) return null
+  return { parameter: 'leastMs', problem: `expected a number of milliseconds, got ${shown(leastMs)}` }
+}
+
+function findMisuseOf(options: unknown, names: readonly string[]): Misuse | null {
   if (typeof options !== 'object' || options === null) {
     return { parameter: 'options', problem: `expected an object, got ${options === null ? 'null' : typeof options}` }
   }
-  const unknown = Object.keys(options).find((name) => name !== 'timeoutMs' && name !== 'signal')
-  if (unknown !== undefined) return { parameter: unknown, problem: 'is no option; there are timeoutMs and signal' }
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    return {
+      parameter: unknown,
+      problem: `is no option; there are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`,
+    }
+  }
   const { timeoutMs, signal } = options as WaitOptions
   if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
     return { parameter: 'timeoutMs', problem: `expected a number of milliseconds, got ${shown(timeoutMs)}` }

@@ -2,7 +2,7 @@
  * The transport as messages: frames in, messages out, and a note of each in the timeline. It does not know
  * which message may come when.
  */
-import type { TlsOptions, Transport } from './net/transport.ts'
+import type { Remote, TlsOptions, Transport } from './net/transport.ts'
 import { type BackendMessage, decodeBackend } from './protocol/backend.ts'
 import { type Frame, FrameReader } from './protocol/frame.ts'
 import { encodeFrontend, type FrontendMessage } from './protocol/frontend.ts'
@@ -24,6 +24,11 @@ export class Wire {
   constructor(transport: Transport, note: Note) {
     this.#transport = transport
     this.#note = note
+  }
+
+  /** The other end, as it was dialed. */
+  get remote(): Remote {
+    return this.#transport.remote
   }
 
   /** From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. */

@@ -26,7 +26,7 @@ async function failureOf(connecting: Promise<unknown>): Promise<HandshakeError> 
 function worldOfServers(...servers: ScriptedServer[]) {
   let dialed = 0
   const world = worldOf(servers[0] as ScriptedServer, {
-    dial: (endpoint, signal) => (servers[dialed++] as ScriptedServer).dial(endpoint, signal),
+    dial: (destination, deadline) => (servers[dialed++] as ScriptedServer).dial(destination, deadline),
   })
   return { ...world, dialed: () => dialed }
 }
@@ -135,7 +135,15 @@ describe('a second attempt', () => {
     const error = await failureOf(world.connect({}, `${TARGET}?sslmode=require`))
     expect(error).toMatchObject({ phase: 'SecuringTransport', failure: { kind: 'lost', code: 'EPROTO' } })
     expect(error.cause).toMatchObject({ name: 'TransportError' })
-    expect(error.attempts).toEqual([{ phase: 'SecuringTransport', failure: error.failure }])
+    expect(error.attempts).toEqual([
+      {
+        endpoint: 'db.example:5432',
+        encryption: 'required',
+        sliceMs: 10_000,
+        phase: 'SecuringTransport',
+        failure: error.failure,
+      },
+    ])
   })
 
   it('under allow follows a refusal in plaintext, in TLS, with a nonce of its own', async () => {
@@ -146,7 +154,7 @@ describe('a second attempt', () => {
     let dialed = 0
     const servers = [refusing, inTls()]
     const world = worldOf(refusing, {
-      dial: (endpoint, signal) => (servers[dialed++] as ScriptedServer).dial(endpoint, signal),
+      dial: (destination, deadline) => (servers[dialed++] as ScriptedServer).dial(destination, deadline),
       randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, nonces.push(0)),
     })
     const session = await world.connect({}, `${TARGET}?sslmode=allow`)

@@ -2,8 +2,9 @@ import { getEventListeners } from 'node:events'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Runtime } from '../src/attempt.ts'
 import type { ConnectTarget } from '../src/config/target.ts'
-import { DEFAULT_TIMEOUT_MS, type Runtime } from '../src/connect.ts'
+import { DEFAULT_TIMEOUT_MS } from '../src/plan.ts'
 import type { BackendMessage } from '../src/protocol/backend.ts'
 import { HandshakeError } from '../src/state/errors.ts'
 import { AWAITED, type StateName } from '../src/state/handshake/table.ts'
@@ -16,6 +17,7 @@ const OBJECT = { host: 'db.example', user: 'alice', dbname: 'app', sslmode: 'dis
 
 /** For every state that waits: a world in which the connect stays in it for ever. */
 const STUCK: Readonly<Record<string, () => { server: ScriptedServer; world: World }>> = {
+  ResolvingHost: () => stuck({}, { resolveHost: (_host, signal) => orAbort(signal) }),
   Dialing: () => stuck({}, { dial: neverDialing }),
   AwaitingTlsReply: () => stuck({ tlsReply: '' }, {}, `${TARGET}?sslmode=require`),
   SecuringTransport: () => stuck({ tlsReply: 'S' }, {}, `${TARGET}?sslmode=require`),
@@ -28,6 +30,8 @@ const STUCK: Readonly<Record<string, () => { server: ScriptedServer; world: Worl
   AwaitingSaslOutcome: () => stuck({ silentAt: 'AuthenticationSASLFinal' }),
   AwaitingVerdict: () => stuck({ silentAt: 'AuthenticationOk' }),
   AwaitingReady: () => stuck({ silentAt: 'ReadyForQuery' }),
+  AwaitingSessionCheck: () =>
+    stuck({ silentAt: 'CommandComplete' }, {}, { ...OBJECT, password: 'secret', targetSessionAttrs: 'primary' }),
 }
 
 function stuck(profile: Profile, changes: Partial<Runtime> = {}, target?: string | ConnectTarget) {
@@ -40,7 +44,7 @@ function stuck(profile: Profile, changes: Partial<Runtime> = {}, target?: string
 }
 
 const neverFetched = () => new Promise<string>(() => {})
-const neverDialing = (_endpoint: unknown, signal: AbortSignal) => orAbort(signal)
+const neverDialing: Runtime['dial'] = (_destination, { signal }) => orAbort(signal)
 
 function orAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
@@ -60,7 +64,8 @@ async function failureOf(connecting: Promise<unknown>): Promise<HandshakeError> 
 describe('every state that waits', () => {
   it('is covered here', () => {
     const waiting = Object.entries(AWAITED).flatMap(([name, awaited]) => (awaited === null ? [] : [name]))
-    expect(Object.keys(STUCK)).toEqual(waiting)
+    // A cancel request has tests of its own.
+    expect([...Object.keys(STUCK), 'AwaitingCancelClose']).toEqual(waiting)
   })
 
   it.each(Object.keys(STUCK))('%s: the deadline ends it on time, in that phase, with nothing left', async (phase) => {
@@ -104,7 +109,7 @@ describe('every state that waits', () => {
     expectNothingLeft(server, world, caller.signal)
   })
 
-  it.each(Object.keys(STUCK).slice(1))('%s: an end of the connection is named, and nothing is left', async (phase) => {
+  it.each(Object.keys(STUCK).slice(2))('%s: an end of the connection is named, and nothing is left', async (phase) => {
     // Nobody listens while something of our own is waited for: the end is met in the next state.
     if (['SecuringTransport', 'AwaitingPassword', 'AwaitingSaslPassword', 'DerivingSaslKey'].includes(phase)) return
     for (const code of ['FIN', 'ECONNRESET'] as const) {
@@ -156,6 +161,7 @@ describe('a connect', () => {
     ])
     expect(story).toEqual([
       ['Disconnected'],
+      ['ResolvingHost'],
       ['Dialing'],
       ['Connected'],
       ['AwaitingAuthentication', 'sent StartupMessage ×1', 'received AuthenticationSASL ×1'],
@@ -165,6 +171,7 @@ describe('a connect', () => {
       ['AwaitingSaslOutcome', 'sent SASLResponse ×1', 'received AuthenticationSASLFinal ×1'],
       ['AwaitingVerdict', 'received AuthenticationOk ×1'],
       ['AwaitingReady', 'received ParameterStatus ×2', 'received BackendKeyData ×1', 'received ReadyForQuery ×1'],
+      ['CheckingSession'],
       ['Ready'],
     ])
   })

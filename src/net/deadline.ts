@@ -163,6 +163,11 @@ export class Deadline implements Disposable {
     return slice
   }
 
+  /** End it now, for this reason. Once it is over or disposed of, nothing happens. */
+  abort(reason: unknown): void {
+    if (!this.#disposed) this.#end(reason)
+  }
+
   /** Take the timer and the listener away, with everything that hangs on them. The signal stays as it is. */
   [Symbol.dispose](): void {
     this.#disposed = true

@@ -78,11 +78,9 @@ function retell(attempts: readonly FailedAttempt[]): string {
   const severalHosts = new Set(attempts.map(({ endpoint }) => endpoint)).size > 1
   const where = (endpoint: string | undefined) => (severalHosts ? ` on ${endpoint}` : '')
   const earlier = attempts.slice(0, -1)
-  const retold = earlier
-    .slice(-RETOLD_MAX)
-    .map(({ endpoint, phase, failure }) => {
-      return `; an attempt before${where(endpoint)}: ${sentence(failure, phase, AWAITED[phase])}`
-    })
+  const retold = earlier.slice(-RETOLD_MAX).map(({ endpoint, phase, failure }) => {
+    return `; an attempt before${where(endpoint)}: ${sentence(failure, phase, AWAITED[phase])}`
+  })
   const more = earlier.length > RETOLD_MAX ? `; and ${earlier.length - RETOLD_MAX} more, in error.attempts` : ''
   return `${severalHosts ? `; this was${where(attempts.at(-1)?.endpoint)}` : ''}${retold.join('')}${more}`
 }

@@ -74,7 +74,8 @@ export class TimelineRecorder {
   }
 
   #push(state: StateName): void {
-    const enteredMs = this.#elapsedMs()
+    // What came before the first attempt, reading the configuration, belongs to it.
+    const enteredMs = this.#entries.length === 0 ? 0 : this.#elapsedMs()
     this.#leave(enteredMs)
     this.#entries.push({
       attempt: this.#attempt,

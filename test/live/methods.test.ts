@@ -99,9 +99,12 @@ describe('the right password', () => {
   it.each(ROLES)('leads $user through the states of its method and no others', async ({ user, method }) => {
     const states = {
       none: [],
-      password: ['AwaitingVerdict'],
-      md5: ['AwaitingVerdict'],
-      'scram-sha-256': ['AwaitingSaslChallenge', 'DerivingSaslKey', 'AwaitingSaslOutcome', 'AwaitingVerdict'],
+      password: ['AwaitingPassword', 'AwaitingVerdict'],
+      md5: ['AwaitingPassword', 'AwaitingVerdict'],
+      'scram-sha-256': [
+        ...['AwaitingSaslChallenge', 'AwaitingSaslPassword', 'DerivingSaslKey'],
+        ...['AwaitingSaslOutcome', 'AwaitingVerdict'],
+      ],
     }[method]
     await using session = await connect(target(user))
     expect(session.timeline.map(({ state }) => state)).toEqual([
@@ -111,6 +114,7 @@ describe('the right password', () => {
       'AwaitingAuthentication',
       ...states,
       'AwaitingReady',
+      'CheckingSession',
       'Ready',
     ])
   })

@@ -8,6 +8,7 @@ import { type ConnectTarget, connect, type Session } from '../../src/index.ts'
 import { monotonicClock } from '../../src/net/deadline.ts'
 import { dial } from '../../src/net/dial.ts'
 import { deriveKeys } from '../../src/net/kdf.ts'
+import { resolveHost } from '../../src/net/resolve.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { pathOf } from '../certificates/index.ts'
 import { handshakeFailureOf } from './expect-failure.ts'
@@ -69,9 +70,11 @@ async function watch(to: ConnectTarget): Promise<{ session: Session; written: st
   const session = await connectWith(
     {
       clock: monotonicClock,
+      resolveHost,
       async dial(...parameters): Promise<Transport> {
         const transport = await dial(...parameters)
         return {
+          remote: transport.remote,
           read: (signal) => transport.read(signal),
           startTls: (options, signal) => transport.startTls(options, signal),
           destroy: () => transport.destroy(),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Failure } from '../../src/protocol/failure.ts'
-import { HandshakeError, SessionError } from '../../src/state/errors.ts'
+import { type FailedAttempt, HandshakeError, SessionError } from '../../src/state/errors.ts'
+import type { Timeline } from '../../src/state/timeline.ts'
 
 const refused = (sqlstate: string, severity: string, fields: [string, string][] = []): Failure => ({
   kind: 'refused',
@@ -15,6 +16,10 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
   [
     { kind: 'deadline', timeoutMs: 3_000 },
     'the deadline of 3000 ms passed in AwaitingVerdict, waiting for the server to accept or refuse our authentication',
+  ],
+  [
+    { kind: 'deadline', timeoutMs: 20, leastMs: 50 },
+    'not begun: 20 ms are left, and leastMs says that a connect takes at least 50 ms; give it more time, or try when there is less to do',
   ],
   [
     { kind: 'aborted' },
@@ -81,6 +86,14 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
   [{ kind: 'config', parameter: 'port', problem: 'expected 1 to 65535' }, 'port: expected 1 to 65535'],
 ]
 
+const FAILED: FailedAttempt = {
+  endpoint: 'db.example:5432',
+  encryption: 'preferred',
+  sliceMs: 1_000,
+  phase: 'Dialing',
+  failure: { kind: 'aborted' },
+}
+
 describe('an error', () => {
   it.each(SENTENCES)('%j', (failure, sentence) => {
     expect(new HandshakeError('AwaitingVerdict', failure, [], []).message).toBe(sentence)
@@ -113,12 +126,34 @@ describe('an error', () => {
 
   it('tells of the attempts before the last one too', () => {
     const attempts = [
-      { phase: 'SecuringTransport', failure: { kind: 'unproven', what: 'server certificate' } },
-      { phase: 'Dialing', failure: { kind: 'lost', code: 'ECONNREFUSED', detail: 'refused' } },
+      { ...FAILED, phase: 'SecuringTransport', failure: { kind: 'unproven', what: 'server certificate' } },
+      { ...FAILED, phase: 'Dialing', failure: { kind: 'lost', code: 'ECONNREFUSED', detail: 'refused' } },
     ] as const
     expect(new HandshakeError('Dialing', attempts[1].failure, [], attempts).message).toBe(
-      'the connection failed in Dialing: refused (ECONNREFUSED); the attempt before: the server did not prove who it is, in SecuringTransport: server certificate; do not trust it, and check host and password',
+      'the connection failed in Dialing: refused (ECONNREFUSED); an attempt before: the server did not prove who it is, in SecuringTransport: server certificate; do not trust it, and check host and password',
     )
+  })
+
+  it('says which host it was, if there was more than one, and does not list them for ever', () => {
+    const failure = { kind: 'lost', code: 'ECONNREFUSED', detail: 'refused' } as const
+    const attempts = [1, 2, 3, 4, 5, 6].map((n) => ({ ...FAILED, endpoint: `h${n}:5432`, failure }))
+    const said = 'the connection failed in Dialing: refused (ECONNREFUSED)'
+    expect(new HandshakeError('Dialing', failure, [], attempts.slice(0, 2)).message).toBe(
+      `${said}; this was on h2:5432; an attempt before on h1:5432: ${said}`,
+    )
+    const { message } = new HandshakeError('Dialing', failure, [], attempts)
+    expect(message).toContain('h2:5432')
+    expect(message).not.toContain('h1:5432')
+    expect(message).toMatch(/; and 1 more, in error\.attempts$/)
+  })
+
+  it('does not blame the server for a time in which we ourselves were busy', () => {
+    const timeline = [{ loopLagMs: 3 }, { loopLagMs: 812.4 }] as unknown as Timeline
+    const error = new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, timeline, [])
+    expect(error.message).toMatch(/; our own event loop was blocked for 812 ms meanwhile: look there first$/)
+    expect(error.loopLagMs).toBe(812.4)
+    expect(new HandshakeError('Dialing', { kind: 'aborted' }, timeline, []).message).not.toContain('event loop')
+    expect(new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, [], []).message).not.toContain('loop')
   })
 
   it('of a session has the SQLSTATE at hand', () => {

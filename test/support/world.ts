@@ -1,11 +1,11 @@
 /** A runtime for connectWith in which everything is under control: time, network, randomness, key derivation. */
 import { pbkdf2Sync } from 'node:crypto'
+import type { Runtime } from '../../src/attempt.ts'
 import { scramKeys } from '../../src/auth/scram.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
-import { connectWith, type Runtime } from '../../src/connect.ts'
+import { type Connecting, connectWith } from '../../src/connect.ts'
 import type { DeriveKeys } from '../../src/net/kdf.ts'
-import type { Session } from '../../src/session.ts'
-import type { WaitOptions } from '../../src/wait-options.ts'
+import type { ConnectOptions } from '../../src/wait-options.ts'
 import type { ScriptedServer } from './scripted-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -14,13 +14,14 @@ const deriveKeys: DeriveKeys = async ({ password, salt, iterations }) =>
 
 export interface World {
   readonly clock: VirtualClock
-  connect(options?: WaitOptions, target?: string | ConnectTarget): Promise<Session>
+  connect(options?: ConnectOptions, target?: string | ConnectTarget): Connecting
 }
 
 export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}): World {
   const clock = new VirtualClock()
   const runtime: Runtime = {
     clock,
+    resolveHost: async () => [{ address: '192.0.2.1', family: 4 }],
     dial: server.dial,
     deriveKeys,
     randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),

@@ -47,7 +47,7 @@ export function mayNeedPassword(attempt: Attempt): boolean {
 /** What sslmode means: the attempts that may be made, in order. #LIBPQ-CONNECT-SSLMODE, and its table in #LIBPQ-SSL-PROTECTION. */
 export function encryptionAttempts(
   mode: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full',
-): readonly Encryption[] {
+): readonly [Encryption, ...Encryption[]] {
   if (mode === 'disable') return ['off']
   if (mode === 'allow') return ['off', 'required']
   return mode === 'prefer' ? ['preferred', 'off'] : ['required']

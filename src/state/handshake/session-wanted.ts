@@ -33,8 +33,7 @@ export function findMismatch(wanted: SessionWanted, parameters: Parameters, answ
     if (isStandby === (wanted === 'standby')) return null
     return isStandby ? 'a server in hot standby' : 'a server that is not in hot standby'
   }
-  const isReadOnly =
-    answer === null ? isOn('in_hot_standby') || isOn('default_transaction_read_only') : answer === 'on'
+  const isReadOnly = answer === null ? isOn('in_hot_standby') || isOn('default_transaction_read_only') : answer === 'on'
   if (isReadOnly === (wanted === 'read-only')) return null
   return isReadOnly ? 'a session that is read-only' : 'a session that can write'
 }

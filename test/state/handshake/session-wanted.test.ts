@@ -80,7 +80,10 @@ describe('the session check', () => {
   it('sends one query, takes its one value, and decides', () => {
     const asking = handshake.step(candidate({}), { type: 'AskSession', question: 'SELECT 1' }, signal)
     expect(asking.effects).toEqual([{ do: 'send', message: { type: 'Query', query: 'SELECT 1' } }])
-    const answered = play(asking.state, RowDescription, DataRow, CommandComplete, { type: 'ReadyForQuery', status: 'T' })
+    const answered = play(asking.state, RowDescription, DataRow, CommandComplete, {
+      type: 'ReadyForQuery',
+      status: 'T',
+    })
     expect(answered).toMatchObject({ name: 'CheckingSession', answer: 'f', transactionStatus: 'T' })
     expect(play(answered, EVENTS.AcceptSession)).toMatchObject({ name: 'Ready', transactionStatus: 'T' })
   })

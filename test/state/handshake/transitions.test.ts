@@ -502,7 +502,9 @@ describe('before ReadyForQuery', () => {
     const { state } = handshake.receive(STATES.AwaitingAuthentication, EVENTS.NoticeResponse, signal)
     const inside = handshake.receive(state, EVENTS.AuthenticationOk, signal).state
     const checking = handshake.receive(inside, EVENTS.ReadyForQuery, signal).state
-    expect(handshake.receive({ ...checking, sessionWanted: 'any' } as State, EVENTS.AcceptSession, signal).state).toMatchObject({
+    expect(
+      handshake.receive({ ...checking, sessionWanted: 'any' } as State, EVENTS.AcceptSession, signal).state,
+    ).toMatchObject({
       name: 'Ready',
       notices: [{ severity: 'FATAL', sqlstate: '57P03' }],
     })

@@ -115,7 +115,9 @@ describe('the table of the session', () => {
     expect(effects('Idle', 'SendQuery')).toEqual([{ do: 'send', message: { type: 'Query', query: 'select 1' } }])
     expect(effects('Idle', 'SendTerminate')).toEqual([{ do: 'send', message: { type: 'Terminate' } }])
     expect(effects('AwaitingResponse', 'CopyInResponse')).toMatchObject([{ do: 'send', message: { type: 'CopyFail' } }])
-    expect(effects('AwaitingResponse', 'RowDescription')).toMatchObject([{ do: 'describe', columns: [{ name: 'pg_is_in_recovery' }] }])
+    expect(effects('AwaitingResponse', 'RowDescription')).toMatchObject([
+      { do: 'describe', columns: [{ name: 'pg_is_in_recovery' }] },
+    ])
     expect(effects('AwaitingResponse', 'EmptyQueryResponse')).toEqual([{ do: 'completeResult', commandTag: '' }])
     expect(effects('ReadingRows', 'DataRow')).toEqual([{ do: 'addRow', values: ['1', null] }])
     expect(effects('ReadingRows', 'CommandComplete')).toEqual([{ do: 'completeResult', commandTag: 'SELECT 1' }])

@@ -1,0 +1,180 @@
+/**
+ * One attempt: the loop in which the whole handshake can be seen, and the one place where sockets die. The rules are not here
+ * but in state/handshake/table.ts and its transitions; this does what they ask for, and reports back.
+ */
+import type { Settings } from './config/settings.ts'
+import type { Clock, Deadline } from './net/deadline.ts'
+import type { dial } from './net/dial.ts'
+import type { Endpoint } from './net/endpoint.ts'
+import type { DeriveKeys } from './net/kdf.ts'
+import type { resolveHost } from './net/resolve.ts'
+import { type TlsOptions, TransportError } from './net/transport.ts'
+import type { PasswordRequest } from './password-request.ts'
+import { type Failure, Fault } from './protocol/failure.ts'
+import { type RandomBytes, shuffle } from './shuffle.ts'
+import type { Effect, Event, EventOf } from './state/handshake/events.ts'
+import { begin, nextMove } from './state/handshake/policy.ts'
+import type { Attempt, State, StateOf } from './state/handshake/states.ts'
+import type { StateName } from './state/handshake/table.ts'
+import { handshake } from './state/handshake/transitions.ts'
+import type { TimelineRecorder } from './state/timeline.ts'
+import { Wire } from './wire.ts'
+
+/** What a connect needs of the world. Tests and simulations bring their own. */
+export interface Runtime {
+  readonly clock: Clock
+  readonly resolveHost: typeof resolveHost
+  readonly dial: typeof dial
+  readonly deriveKeys: DeriveKeys
+  readonly randomBytes: RandomBytes
+}
+
+/** What one attempt is about. */
+export interface Errand {
+  readonly endpoint: Endpoint
+  readonly attempt: Omit<Attempt, 'clientNonce'>
+  /** null: no TLS is wanted. */
+  readonly tlsOptions: TlsOptions | null
+  readonly password: PasswordRequest
+  readonly settings: Pick<Settings, 'keepalives' | 'keyCache' | 'loadBalanceHosts'>
+  /** The whole deadline, and the part of it that this attempt is given. */
+  readonly deadline: Deadline
+  readonly slice: Deadline
+}
+
+export interface Succeeded {
+  readonly state: StateOf<'Ready' | 'Cancelled'>
+  readonly wire: Wire
+}
+
+/** The socket is gone. */
+export interface Failed {
+  readonly phase: StateName
+  readonly failure: Failure
+  /** Whether it ran in TLS. */
+  readonly secured: boolean
+  readonly cause: unknown
+}
+
+/** Make one attempt. Rejects only with a defect of this library; then, too, the socket is gone. */
+export async function makeAttempt(
+  runtime: Runtime,
+  errand: Errand,
+  timeline: TimelineRecorder,
+): Promise<Succeeded | Failed> {
+  const { endpoint, tlsOptions, password, settings, deadline, slice } = errand
+  const { signal } = slice
+  // All of it is fresh, and nothing is of an attempt before this one: CVE-2018-10915.
+  const clientNonce = runtime.randomBytes(18).toString('base64')
+  let state: State = begin({ ...errand.attempt, clientNonce })
+  let effects: readonly Effect[] = []
+  let wire: Wire | undefined
+  let secured = false
+  let cause: unknown
+  timeline.begin(slice.timeoutMs)
+
+  try {
+    while (state.name !== 'Ready' && state.name !== 'Cancelled') {
+      let event: Event | null = nextMove(state)
+      for (const effect of effects) event = (await perform(effect)) ?? event
+      event ??= await listen(state.name)
+      const step = handshake.receive(state, event, signal)
+      if (step.state.name === 'Failed') throw new Fault(step.state.failure, { cause })
+      ;({ state, effects } = step)
+      timeline.enter(state.name)
+    }
+    return { state, wire: opened(wire) }
+  } catch (error) {
+    // The one place where sockets die.
+    wire?.destroy()
+    const failure = failureOf(error, deadline, slice)
+    // What is no failure of a connection is a defect of this library, and must not pass for one.
+    if (failure === null) throw error
+    return { failure, phase: state.name, secured, cause: error instanceof Fault ? error.cause : error }
+  }
+
+  /** Do what a transition asked for. What comes of it, if anything, is the next event. */
+  async function perform(effect: Effect): Promise<Event | null> {
+    try {
+      switch (effect.do) {
+        case 'beginPassword':
+          password.begin(signal)
+          return null
+        case 'fetchPassword':
+          return { type: 'PasswordFetched', password: await password.fetch(signal) }
+        case 'resolveHost':
+          return { type: 'HostResolved', addresses: await resolve() }
+        case 'dial': {
+          const { addresses } = effect
+          const { keepalives } = settings
+          wire = new Wire(await runtime.dial({ endpoint, addresses, keepalives }, slice), timeline.note)
+          return { type: 'TransportOpened' }
+        }
+        case 'startTls': {
+          if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
+          const tls = await opened(wire).startTls(tlsOptions, signal)
+          secured = true
+          return { type: 'TlsEstablished', tls }
+        }
+        case 'deriveKey': {
+          const keys = await runtime.deriveKeys({ ...effect, remember: settings.keyCache }, signal)
+          return { type: 'SaslKeyDerived', keys }
+        }
+        case 'useKeys':
+          return { type: 'SaslKeysGiven', keys: effect.keys }
+        case 'send':
+          await send(effect.message)
+          return null
+      }
+    } catch (error) {
+      return transportLost(error)
+    }
+  }
+
+  async function resolve(): Promise<EventOf<'HostResolved'>['addresses']> {
+    if (endpoint.transport === 'unix') throw new TypeError('the table wants a Unix-domain socket looked up')
+    const addresses = await runtime.resolveHost(endpoint.host, signal)
+    // #LIBPQ-CONNECT-LOAD-BALANCE-HOSTS: the addresses of a host are balanced like hosts.
+    return settings.loadBalanceHosts === 'random' ? shuffle(addresses, runtime.randomBytes) : addresses
+  }
+
+  async function send(message: Extract<Effect, { do: 'send' }>['message']): Promise<void> {
+    try {
+      await opened(wire).send(message, signal)
+    } catch (error) {
+      // Values that pass the configuration one by one can still be too much for one StartupMessage.
+      if (!(error instanceof RangeError)) throw error
+      throw new Fault({ kind: 'config', parameter: message.type, problem: error.message })
+    }
+  }
+
+  async function listen(name: StateName): Promise<Event> {
+    try {
+      const spoken = opened(wire)
+      const heard = name === 'AwaitingTlsReply' ? await spoken.nextTlsReply(signal) : await spoken.next(signal)
+      return heard ?? { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
+    } catch (error) {
+      return transportLost(error)
+    }
+  }
+
+  function transportLost(error: unknown): EventOf<'TransportLost'> {
+    if (!(error instanceof TransportError)) throw error
+    cause = error
+    return { type: 'TransportLost', code: error.code, detail: error.message }
+  }
+}
+
+/** What an error says of a connection; null for a defect of ours. */
+export function failureOf(error: unknown, deadline: Deadline | undefined, slice = deadline): Failure | null {
+  if (error instanceof Fault) return error.failure
+  if (!slice?.signal.aborted || error !== slice.signal.reason) return null
+  const ended = [slice, deadline].find((one) => one?.expired)
+  return ended === undefined ? { kind: 'aborted' } : { kind: 'deadline', timeoutMs: ended.timeoutMs }
+}
+
+/** The wire after `dial`: the table has no way to speak before it. */
+function opened(wire: Wire | undefined): Wire {
+  if (wire === undefined) throw new TypeError('the table let somebody speak before the transport was open')
+  return wire
+}

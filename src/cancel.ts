@@ -1,0 +1,94 @@
+/**
+ * CancelRequest: on a connection of its own, to the very address that the session has, with the same TLS, through the same
+ * machine, under a deadline of its own. The server never answers; it closes the connection once it has read the request.
+ *
+ * Manual: #PROTOCOL-FLOW-CANCELING-REQUESTS.
+ */
+import { type Errand, failureOf, makeAttempt, type Runtime } from './attempt.ts'
+import { Deadline } from './net/deadline.ts'
+import type { Endpoint } from './net/endpoint.ts'
+import type { Remote } from './net/transport.ts'
+import { type Failure, Fault } from './protocol/failure.ts'
+import { HandshakeError } from './state/errors.ts'
+import type { BackendKeyFacts } from './state/handshake/states.ts'
+import type { StateName } from './state/handshake/table.ts'
+import { TimelineRecorder } from './state/timeline.ts'
+import { findMisuse, type WaitOptions } from './wait-options.ts'
+
+/** How long a cancel request may take unless it is told otherwise: as long as close(). */
+const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
+
+/** The session whose query is to be cancelled. */
+export interface CancelTarget {
+  /** That of the connect. */
+  readonly errand: Errand
+  /** Where it led. */
+  readonly remote: Remote
+  readonly isSecured: boolean
+  /** null: the server has sent none. */
+  readonly key: BackendKeyFacts | null
+}
+
+/** Rejects with HandshakeError, whose phase is a state of the same table. */
+export async function cancelWith(
+  runtime: Runtime,
+  { errand, remote, isSecured, key }: CancelTarget,
+  options: WaitOptions,
+): Promise<void> {
+  const { clock } = runtime
+  const startedMs = clock.now()
+  let deadline: Deadline | undefined
+  const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
+  const timeline = new TimelineRecorder({ now: () => clock.now(), startedMs, takeLoopLag })
+  try {
+    const misuse = findMisuse(options)
+    if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
+    if (key === null) throw new Fault(KEYLESS)
+    const { timeoutMs = DEFAULT_CANCEL_TIMEOUT_MS, signal } = options
+    deadline = new Deadline({ timeoutMs, signal, clock, startedMs })
+    const outcome = await makeAttempt(
+      runtime,
+      {
+        ...errand,
+        endpoint: endpointOf(remote, errand.endpoint),
+        attempt: {
+          ...errand.attempt,
+          needsLookup: false,
+          // Whoever could read the key of a session in TLS could cancel for us: it leaves in TLS, or not at all.
+          encryption: isSecured ? 'required' : 'off',
+          cancelKey: key,
+        },
+        deadline,
+        slice: deadline,
+      },
+      timeline,
+    )
+    if ('wire' in outcome) outcome.wire.destroy()
+    else throw failed(outcome.phase, outcome.failure, outcome.cause)
+  } catch (error) {
+    const failure = failureOf(error, deadline)
+    if (failure === null) throw error
+    timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    throw failed('Disconnected', failure, undefined)
+  } finally {
+    deadline?.[Symbol.dispose]()
+  }
+
+  function failed(phase: StateName, failure: Failure, cause: unknown): HandshakeError {
+    return new HandshakeError(phase, failure, timeline.finish(), [], cause === undefined ? {} : { cause })
+  }
+}
+
+const KEYLESS: Failure = {
+  kind: 'incompatible',
+  what: 'cancel request',
+  offered: ['no key for one (BackendKeyData), as some poolers do'],
+  supported: ['a session with backendKeyData'],
+}
+
+/** The same address, not another one of the same name; the name stays, for TLS. */
+function endpointOf(remote: Remote, endpoint: Endpoint): Endpoint {
+  if ('path' in remote) return { transport: 'unix', path: remote.path }
+  const host = endpoint.transport === 'tcp' ? endpoint.host : remote.address
+  return { transport: 'tcp', host, ...remote }
+}
