@@ -85,7 +85,7 @@ export async function connectWith(
     password = passwordOf(settings)
     for (const [index, encryption] of kinds.entries()) {
       try {
-        return await attempt(settings, encryption, tlsOptions, password, deadline.signal)
+        return await attempt(settings, encryption, tlsOptions, password, deadline)
       } catch (error) {
         // The one place where sockets die.
         wire?.destroy()
@@ -115,8 +115,9 @@ export async function connectWith(
     encryption: Encryption,
     tlsOptions: TlsOptions | null,
     password: PasswordRequest,
-    signal: AbortSignal,
+    deadline: Deadline,
   ): Promise<Session> {
+    const { signal } = deadline
     // Nothing of an attempt before this one: CVE-2018-10915.
     wire = undefined
     cause = undefined
@@ -145,7 +146,7 @@ export async function connectWith(
           case 'awaitPassword':
             return { type: 'PasswordFetched', password: await password.wait(signal) }
           case 'dial':
-            wire = new Wire(await runtime.dial(settings.endpoint, signal), timeline.note)
+            wire = new Wire(await runtime.dial(settings.endpoint, deadline), timeline.note)
             return { type: 'TransportOpened' }
           case 'startTls':
             if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')

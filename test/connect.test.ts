@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ConnectTarget } from '../src/config/target.ts'
 import { DEFAULT_TIMEOUT_MS, type Runtime } from '../src/connect.ts'
+import type { Deadline } from '../src/net/deadline.ts'
 import type { BackendMessage } from '../src/protocol/backend.ts'
 import { HandshakeError } from '../src/state/errors.ts'
 import { AWAITED, type StateName } from '../src/state/handshake/table.ts'
@@ -37,7 +38,7 @@ function stuck(profile: Profile, changes: Partial<Runtime> = {}, target?: string
   }
 }
 
-const neverDialing = (_endpoint: unknown, signal: AbortSignal) => orAbort(signal)
+const neverDialing = (_endpoint: unknown, { signal }: Deadline) => orAbort(signal)
 
 function orAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {

@@ -1,36 +1,147 @@
 /**
- * An endpoint becomes a transport: look up the name, then try its addresses one after the other. All of it
- * under one signal; what one address uses up is gone for the next.
+ * Addresses become a transport. They are raced as in RFC 8305 (Happy Eyeballs), under the one deadline: a black hole must
+ * not use up the time of the address behind it. Only the winner is handed over, so that one StartupMessage leaves at most.
  */
-import { resolveHost } from './resolve.ts'
+import { LIMITS } from '../protocol/limits.ts'
+import type { Deadline } from './deadline.ts'
+import { type Address, resolveHost } from './resolve.ts'
 import { openSocket } from './socket.ts'
 import { type Transport, TransportError } from './transport.ts'
+import { until } from './until.ts'
+
+/** RFC 8305 section 5: the Connection Attempt Delay that it recommends. */
+const ATTEMPT_DELAY_MS = 250
 
 /** Where the server listens: a TCP host and port, or the path of a Unix-domain socket. */
 export type Endpoint =
-  | { readonly transport: 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly transport: 'tcp'
+      readonly host: string
+      /** Dialed instead of looking the host up. */
+      readonly address?: string | null
+      readonly port: number
+    }
   | { readonly transport: 'unix'; readonly path: string }
 
-/** Open a connection. Rejects with `signal.reason`, or with TransportError when every address has failed. */
-export async function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {
-  if (endpoint.transport === 'unix') return openSocket({ path: endpoint.path }, signal)
+/** Whether an idle connection is probed, and after how long; 0: after what is the system's default. */
+export interface KeepAlive {
+  readonly keepAlive: boolean
+  readonly keepAliveIdleMs: number
+}
 
-  const { host, port } = endpoint
-  const failures: TransportError[] = []
-  for (const { address, family } of await resolveHost(host, signal)) {
-    try {
-      return await openSocket(
-        // Node would race the addresses of a name under a timer of its own; here is one address and no such timer.
-        { host: address, family, port, autoSelectFamily: false, noDelay: true, keepAlive: true },
-        signal,
-      )
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error
-      failures.push(error)
-    }
-  }
+/**
+ * Connect to whichever of the addresses answers first. Rejects with `deadline.signal.reason`, or with TransportError when all
+ * of them have failed; no socket is left but the winner's.
+ */
+export type Race = (
+  addresses: readonly Address[],
+  port: number,
+  options: KeepAlive,
+  deadline: Deadline,
+) => Promise<Transport>
+
+/** Open a connection: look the host up, and race its addresses. Rejects as these do. */
+export async function dial(
+  endpoint: Endpoint,
+  deadline: Deadline,
+  options: KeepAlive = { keepAlive: true, keepAliveIdleMs: 0 },
+): Promise<Transport> {
+  if (endpoint.transport === 'unix') return openSocket({ path: endpoint.path }, deadline.signal)
+  const addresses = await resolveHost(endpoint.address ?? endpoint.host, deadline.signal)
+  return race(addresses, endpoint.port, options, deadline)
+}
+
+/** A race of sockets that `open` opens. */
+export function createRace(open: typeof openSocket): Race {
+  return (addresses, port, { keepAlive, keepAliveIdleMs }, deadline) =>
+    until<Transport>(deadline.signal, (resolve, reject) => {
+      const waiting = interleave(addresses)
+      /** In the order of the attempts, whichever failed first. */
+      const failures: TransportError[] = []
+      /** Those without an outcome, the oldest first. What becomes of one that is taken out interests nobody. */
+      const running = new Set<Attempt>()
+      let attempts = 0
+      let cancelNext = () => {}
+      startNext()
+      return () => {
+        cancelNext()
+        for (const attempt of running) letGo(attempt)
+      }
+
+      function startNext(): void {
+        cancelNext()
+        const address = waiting.shift()
+        if (address !== undefined) {
+          makeRoom()
+          void run({ ...address, index: attempts++, controller: new AbortController() })
+          if (waiting.length > 0) cancelNext = deadline.after(ATTEMPT_DELAY_MS, startNext)
+        } else if (running.size === 0) {
+          reject(allFailed(failures))
+        }
+      }
+
+      async function run(attempt: Attempt): Promise<void> {
+        running.add(attempt)
+        const { address: host, family, controller } = attempt
+        const keeping = { keepAlive, keepAliveInitialDelay: keepAliveIdleMs }
+        try {
+          const transport = await open(
+            // Node would race the addresses of a name under a timer of its own; here is one address and no such timer.
+            { host, family, port, autoSelectFamily: false, noDelay: true, ...keeping },
+            controller.signal,
+          )
+          // Two may connect in the same moment: the second one is a loser, too.
+          if (running.delete(attempt)) resolve(transport)
+          else transport.destroy()
+        } catch (error) {
+          if (!running.delete(attempt)) return
+          if (!(error instanceof TransportError)) {
+            reject(error)
+            return
+          }
+          failures[attempt.index] = error
+          startNext()
+        }
+      }
+
+      function makeRoom(): void {
+        const [oldest] = running
+        if (oldest === undefined || running.size < LIMITS.dialsAtOnceMax) return
+        failures[oldest.index] = new TransportError(
+          'ETIMEDOUT',
+          `connect ETIMEDOUT ${oldest.address}:${port} (given up for the addresses behind it)`,
+        )
+        letGo(oldest)
+      }
+
+      function letGo(attempt: Attempt): void {
+        running.delete(attempt)
+        attempt.controller.abort()
+      }
+    })
+}
+
+export const race: Race = createRace(openSocket)
+
+interface Attempt extends Address {
+  readonly index: number
+  readonly controller: AbortController
+}
+
+/** RFC 8305 section 4: the families take turns, beginning with that of the first address. Where one is dead, it costs 250 ms. */
+function interleave(addresses: readonly Address[]): Address[] {
+  const [first] = addresses
+  const preferred = addresses.filter(({ family }) => family === first?.family)
+  const others = addresses.filter(({ family }) => family !== first?.family)
+  return [
+    ...preferred.flatMap((address, index) => [address, ...others.slice(index, index + 1)]),
+    ...others.slice(preferred.length),
+  ]
+}
+
+function allFailed(failures: readonly TransportError[]): TransportError {
   const [first] = failures
-  throw new TransportError(first?.code ?? 'ENOTFOUND', failures.map(({ message }) => message).join('; '), {
-    cause: failures.length === 1 ? first : new AggregateError(failures, `${failures.length} addresses were tried`),
-  })
+  if (first === undefined) return new TransportError('ENOTFOUND', 'there is no address to connect to')
+  const cause = failures.length === 1 ? first : new AggregateError(failures, `${failures.length} addresses were tried`)
+  return new TransportError(first.code, failures.map(({ message }) => message).join('; '), { cause })
 }

@@ -2,38 +2,44 @@
  * A TCP or Unix-domain socket as a transport. Pulled, not pushed: nothing is read from the network that
  * nobody has asked for, but for what one buffer holds.
  */
-import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { Fault } from '../protocol/failure.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
 import { secure } from './tls.ts'
 import { lost as describeLost } from './tls-error.ts'
-import { type TlsOptions, type Transport, TransportError } from './transport.ts'
+import { type Remote, type TlsOptions, type Transport, TransportError } from './transport.ts'
 import { until } from './until.ts'
 
 /** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
 const QUEUED_BYTES_MAX = 256 * 1024
 
+/** For Node's net.connect: the path of a Unix-domain socket, or an address and a port. */
+export type SocketOptions = IpcNetConnectOpts | (TcpNetConnectOpts & { readonly host: string })
+
 /** Open a socket. Rejects with `signal.reason` or TransportError; in either case the socket is gone. */
-export async function openSocket(options: NetConnectOpts, signal: AbortSignal): Promise<Transport> {
+export async function openSocket(options: SocketOptions, signal: AbortSignal): Promise<Transport> {
   signal.throwIfAborted()
   const socket = connect(options)
   // For as long as the socket lives: the error that Node reports in the tick of an abort must not find nobody listening.
   socket.on('error', () => {})
-  try {
-    return await until<Transport>(signal, (resolve, reject) => {
-      // Here and not after the wait: whatever happens to the socket from now on, the transport hears of it.
-      const onConnect = () => resolve(new SocketTransport(socket))
-      const onError = (error: NodeJS.ErrnoException) => reject(lost(error))
-      socket.once('connect', onConnect).once('error', onError)
-      return () => socket.off('connect', onConnect).off('error', onError)
-    })
-  } catch (error) {
-    socket.destroy()
-    throw error
-  }
+  return until<Transport>(signal, (resolve, reject) => {
+    let isOpen = false
+    // Here and not after the wait: whatever happens to the socket from now on, the transport hears of it.
+    const onConnect = () => {
+      isOpen = true
+      resolve(new SocketTransport(socket, remoteOf(options)))
+    }
+    const onError = (error: NodeJS.ErrnoException) => reject(lost(error))
+    socket.once('connect', onConnect).once('error', onError)
+    return () => {
+      socket.off('connect', onConnect).off('error', onError)
+      if (!isOpen) socket.destroy()
+    }
+  })
 }
 
 class SocketTransport implements Transport {
+  readonly remote: Remote
   /** The one that is spoken through: in TLS, a socket around the first one. */
   #socket: Socket
   #stopListening: () => void
@@ -44,8 +50,9 @@ class SocketTransport implements Transport {
   /** Told when something has changed. */
   readonly #waiting = new Set<() => void>()
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, remote: Remote) {
     this.#socket = socket
+    this.remote = remote
     this.#stopListening = this.#listenTo(socket)
   }
 
@@ -132,6 +139,10 @@ class SocketTransport implements Transport {
   #tell(): void {
     for (const resolve of [...this.#waiting]) resolve()
   }
+}
+
+function remoteOf(options: SocketOptions): Remote {
+  return 'path' in options ? { path: options.path } : { address: options.host, port: options.port }
 }
 
 function lost(error: NodeJS.ErrnoException): TransportError {

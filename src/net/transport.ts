@@ -15,7 +15,11 @@ export interface TlsOptions {
   readonly node: ConnectionOptions
 }
 
+/** The other end as it was dialed: who dials it again comes to the same server, not to another one of the same name. */
+export type Remote = { readonly address: string; readonly port: number } | { readonly path: string }
+
 export interface Transport {
+  readonly remote: Remote
   /**
    * The next bytes, or null once the peer has ended its side. The buffer belongs to the caller.
    * Rejects with `signal.reason`, or with TransportError if the connection broke.

@@ -59,6 +59,13 @@ export const LIMITS = {
    */
   addressesMax: 48,
 
+  /**
+   * Sockets of one race that wait for an answer at once. They are opened every 250 ms, so that the oldest has had two
+   * seconds when there are more: TCP has sent its SYN a second time then (after one second, RFC 6298), and it is given up.
+   * Without a bound, every black hole behind a name would hold a socket until the deadline. Eight addresses are never given up.
+   */
+  dialsAtOnceMax: 8,
+
   /** Cancel key under protocol 3.0: exactly four bytes (#PROTOCOL-MESSAGE-FORMATS-BACKENDKEYDATA). */
   cancelKeyBytes30: 4,
 

@@ -75,6 +75,7 @@ export class MemoryLine implements Line {
 
   /** The client's end. */
   readonly transport: Transport = {
+    remote: { address: '192.0.2.1', port: 5432 },
     read: async (signal) => {
       for (;;) {
         signal.throwIfAborted()

@@ -72,6 +72,7 @@ async function watch(to: ConnectTarget): Promise<{ session: Session; written: st
       async dial(...parameters): Promise<Transport> {
         const transport = await dial(...parameters)
         return {
+          remote: transport.remote,
           read: (signal) => transport.read(signal),
           startTls: (options, signal) => transport.startTls(options, signal),
           destroy: () => transport.destroy(),

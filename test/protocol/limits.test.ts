@@ -36,6 +36,7 @@ describe('a limit', () => {
       startupMessageBytesMax: 10_000,
       scramIterationsMax: 100_000,
       addressesMax: 48,
+      dialsAtOnceMax: 8,
       cancelKeyBytes30: 4,
       cancelKeyBytesMin32: 4,
       cancelKeyBytesMax32: 256,

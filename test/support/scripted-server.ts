@@ -2,6 +2,7 @@
  * A server in memory that does what a test wants: lawful by default, silent from a chosen message on, or saying
  * anything at all. It speaks through the codec; its SCRAM is the tests' own, and shares no code with src/auth.
  */
+import type { Deadline } from '../../src/net/deadline.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { until } from '../../src/net/until.ts'
 import * as authentication from '../../src/protocol/authentication.ts'
@@ -48,10 +49,11 @@ export class ScriptedServer {
   }
 
   /** For Runtime. */
-  readonly dial = async (_endpoint: unknown, signal: AbortSignal): Promise<Transport> => {
+  readonly dial = async (_endpoint: unknown, { signal }: Deadline): Promise<Transport> => {
     signal.throwIfAborted()
     this.dialed += 1
     return {
+      remote: { address: '192.0.2.1', port: 5432 },
       read: async (readSignal) => {
         for (;;) {
           readSignal.throwIfAborted()
