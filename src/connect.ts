@@ -87,7 +87,9 @@ async function run(
     const settings = readSettings(target)
     const timeoutMs = chooseTimeout(settings, options)
     // It counts from the call, reading the configuration included.
-    const whole = new Deadline({ timeoutMs, signal: options.signal, clock, startedMs, heartbeatMs: HEARTBEAT_MS })
+    // Without a limit there is nothing that a late loop could excuse.
+    const heartbeatMs = Number.isFinite(timeoutMs) ? HEARTBEAT_MS : undefined
+    const whole = new Deadline({ timeoutMs, signal: options.signal, clock, startedMs, heartbeatMs })
     deadline = whole
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
     refuseIfHopeless(whole, options)

@@ -39,8 +39,9 @@ describe('sslmode', () => {
     const session = await worldOf(server).connect({}, `${TARGET}?sslmode=${sslmode}`)
     expect(session.tls).toEqual({ version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', alpnProtocol: 'postgresql' })
     expect(server.names.slice(0, 2)).toEqual(['SSLRequest', 'StartupMessage'])
-    expect(session.timeline.map(({ state }) => state).slice(0, 7)).toEqual([
+    expect(session.timeline.map(({ state }) => state).slice(0, 8)).toEqual([
       'Disconnected',
+      'ResolvingHost',
       'Dialing',
       'Connected',
       'AwaitingTlsReply',

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
-import { dial } from '../../src/net/dial.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Deadline } from '../../src/net/deadline.ts'
+import { dial as dialDestination, race } from '../../src/net/dial.ts'
 import { type Endpoint, isIpAddress } from '../../src/net/endpoint.ts'
-import { resolveHost } from '../../src/net/resolve.ts'
+import { type Address, resolveHost } from '../../src/net/resolve.ts'
 import { openSocket } from '../../src/net/socket.ts'
-import { TransportError } from '../../src/net/transport.ts'
+import { type Transport, TransportError } from '../../src/net/transport.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
 
@@ -18,21 +20,32 @@ vi.mock('../../src/net/resolve.ts', async (original) => {
 
 const REASON = new Error('enough')
 let caller: AbortController
+let deadline: Deadline
 let before: string[]
 
 beforeEach(() => {
   caller = new AbortController()
+  deadline = new Deadline({ signal: caller.signal })
   before = openResources()
 })
 
 /** After every test of this file: no socket, no request to the system, no listener. */
 afterEach(async () => {
+  expect(getEventListeners(deadline.signal, 'abort')).toEqual([])
+  deadline[Symbol.dispose]()
   expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   await expectNoMoreThan(before)
 })
 
 function tcp(port: number, host = '127.0.0.1'): Endpoint {
   return { transport: 'tcp', host, address: null, port }
+}
+
+/** What the driver does in two states: look the host up, and dial. */
+async function dial(endpoint: Endpoint, under: Deadline): Promise<Transport> {
+  const needsLookup = endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host)
+  const addresses = needsLookup ? await resolveHost(endpoint.host, under.signal) : null
+  return dialDestination({ endpoint, addresses, keepalives: { enabled: true, idleMs: null } }, under)
 }
 
 function failureOf(dialing: Promise<unknown>): Promise<unknown> {
@@ -45,8 +58,8 @@ function failureOf(dialing: Promise<unknown>): Promise<unknown> {
 describe('an endpoint', () => {
   it.each(['127.0.0.1', 'localhost'])('on TCP at %s is dialed', async (host) => {
     await using listener = await Listener.tcp()
-    const transport = await dial(tcp(listener.port, host), caller.signal)
-    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+    const transport = await dial(tcp(listener.port, host), deadline)
+    expect(getEventListeners(deadline.signal, 'abort')).toEqual([])
     const peer = await listener.accept()
     peer.write('hello')
     await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('hello'))
@@ -55,28 +68,40 @@ describe('an endpoint', () => {
     await untilTrue(() => listener.connections === 0, 'the peer has seen the end')
   })
 
-  it('with an address is dialed there, and its name is not looked up', async () => {
-    await using listener = await Listener.tcp()
-    vi.mocked(resolveHost).mockClear()
-    const endpoint = { transport: 'tcp', host: 'db.invalid', address: '127.0.0.1', port: listener.port } as const
-    const transport = await dial(endpoint, caller.signal)
-    await listener.accept()
-    transport.destroy()
-    expect(vi.mocked(resolveHost).mock.calls).not.toContainEqual(['db.invalid', caller.signal])
-  })
-
   it('in the file system is dialed', async () => {
     await using listener = await Listener.unix()
-    const transport = await dial({ transport: 'unix', path: listener.path }, caller.signal)
+    const transport = await dial({ transport: 'unix', path: listener.path }, deadline)
     const peer = await listener.accept()
     peer.write('hello')
     await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('hello'))
     transport.destroy()
   })
 
+  it('whose address is given is dialed there, and its name is not looked up', async () => {
+    await using listener = await Listener.tcp()
+    vi.mocked(resolveHost).mockClear()
+    const endpoint = { ...tcp(listener.port, 'db.invalid'), address: '127.0.0.1' }
+    const transport = await dial(endpoint, deadline)
+    expect(transport.remote).toEqual({ address: '127.0.0.1', port: listener.port })
+    expect(vi.mocked(resolveHost)).not.toHaveBeenCalled()
+    await listener.accept()
+    transport.destroy()
+  })
+
+  it('is known to the transport as it was dialed, so that it can be dialed again', async () => {
+    await using file = await Listener.unix()
+    const unix = await dial({ transport: 'unix', path: file.path }, deadline)
+    expect(unix.remote).toEqual({ path: file.path })
+    await using listener = await Listener.tcp()
+    const byName = await dial(tcp(listener.port, 'localhost'), deadline)
+    expect(byName.remote).toEqual({ address: '127.0.0.1', port: listener.port })
+    for (const transport of [unix, byName]) transport.destroy()
+    for (const peer of [await file.accept(), await listener.accept()]) peer.destroy()
+  })
+
   it('on which nobody listens refuses: ECONNREFUSED', async () => {
     const port = await Listener.closedPort()
-    const error = await failureOf(dial(tcp(port), caller.signal))
+    const error = await failureOf(dial(tcp(port), deadline))
     expect(error).toBeInstanceOf(TransportError)
     expect(error).toMatchObject({ code: 'ECONNREFUSED', message: `connect ECONNREFUSED 127.0.0.1:${port}` })
   })
@@ -84,21 +109,9 @@ describe('an endpoint', () => {
   it('that is no file is not there: ENOENT', async () => {
     await using listener = await Listener.unix()
     const path = join(listener.path, '..', '.s.PGSQL.5432')
-    const error = await failureOf(dial({ transport: 'unix', path }, caller.signal))
+    const error = await failureOf(dial({ transport: 'unix', path }, deadline))
     expect(error).toMatchObject({ name: 'TransportError', code: 'ENOENT', message: `connect ENOENT ${path}` })
   })
-})
-
-test.each([
-  ['127.0.0.1', true],
-  ['::1', true],
-  ['fe80::1%eth0', true],
-  ['[::1]', false],
-  ['127.1', false],
-  ['localhost', false],
-  ['', false],
-])('whether %j is an address: %s', (text, expected) => {
-  expect(isIpAddress(text)).toBe(expected)
 })
 
 describe('the addresses of a name', () => {
@@ -108,8 +121,8 @@ describe('the addresses of a name', () => {
       { address: '::1', family: 6 },
       { address: '127.0.0.1', family: 4 },
     ])
-    const transport = await dial(tcp(listener.port, 'db.example'), caller.signal)
-    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+    const transport = await dial(tcp(listener.port, 'db.example'), deadline)
+    expect(getEventListeners(deadline.signal, 'abort')).toEqual([])
     await listener.accept()
     transport.destroy()
   })
@@ -120,7 +133,7 @@ describe('the addresses of a name', () => {
       { address: '127.0.0.1', family: 4 },
       { address: '127.0.0.1', family: 4 },
     ])
-    const transport = await dial(tcp(listener.port, 'db.example'), caller.signal)
+    const transport = await dial(tcp(listener.port, 'db.example'), deadline)
     await listener.accept()
     await turn()
     expect(listener.connections).toBe(1)
@@ -133,7 +146,7 @@ describe('the addresses of a name', () => {
       { address: '127.0.0.1', family: 4 },
       { address: '::1', family: 6 },
     ])
-    const error = await failureOf(dial(tcp(port, 'db.example'), caller.signal))
+    const error = await failureOf(dial(tcp(port, 'db.example'), deadline))
     expect(error).toMatchObject({ name: 'TransportError', code: 'ECONNREFUSED' })
     // Where there is no IPv6 the second one cannot even be tried, and says so.
     expect((error as Error).message).toMatch(/^connect ECONNREFUSED 127\.0\.0\.1:\d+; connect E[A-Z]+ ::1:\d+/)
@@ -151,7 +164,7 @@ describe('the addresses of a name', () => {
       { address: '127.0.0.1', family: 4 },
       { address: '127.0.0.1', family: 4 },
     ])
-    const dialing = failureOf(dial(tcp(port, 'db.example'), caller.signal))
+    const dialing = failureOf(dial(tcp(port, 'db.example'), deadline))
     await Promise.resolve()
     caller.abort(REASON)
     await expect(dialing).resolves.toBe(REASON)
@@ -160,16 +173,60 @@ describe('the addresses of a name', () => {
 
   it('of which there are none do not exist', async () => {
     vi.mocked(resolveHost).mockResolvedValueOnce([])
-    const error = await failureOf(dial(tcp(5432, 'db.example'), caller.signal))
+    const error = await failureOf(dial(tcp(5432, 'db.example'), deadline))
     expect(error).toMatchObject({ name: 'TransportError', code: 'ENOTFOUND' })
+  })
+})
+
+describe('a black hole', () => {
+  it.skipIf(process.platform !== 'linux')('does not hide the server behind it, and its socket is let go', async () => {
+    const hole = await blackHole()
+    await using listener = await Listener.tcp('127.0.0.2', hole.port)
+    const listening = openResources()
+    const clock = new VirtualClock()
+    using limit = new Deadline({ timeoutMs: 1_000, clock, signal: caller.signal })
+    const racing = race(ipv4('127.0.0.1', '127.0.0.2'), hole.port, KEEP_ALIVE, limit)
+    await turn()
+    clock.advance(249)
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    expect(listener.connections).toBe(0)
+    clock.advance(1)
+    const transport = await racing
+    expect(transport.remote).toEqual({ address: '127.0.0.2', port: hole.port })
+    const peer = await listener.accept()
+    transport.destroy()
+    peer.destroy()
+    await expectNoMoreThan(listening)
+    await hole.end()
+  })
+
+  it('a hundred times ends on time, and no socket is left', async () => {
+    const hole = await blackHole()
+    const clock = new VirtualClock()
+    using limit = new Deadline({ timeoutMs: 20_000, clock, signal: caller.signal })
+    const all = Array.from({ length: 100 }, () => '127.0.0.1')
+    const racing = failureOf(race(ipv4(...all), hole.port, KEEP_ALIVE, limit))
+    let most = 0
+    for (let ms = 0; ms < 20_000; ms += 250) {
+      await turn()
+      most = Math.max(most, openResources().filter((name) => name === 'TCPSocketWrap').length)
+      clock.advance(250)
+    }
+    await expect(racing).resolves.toBe(limit.signal.reason)
+    expect(limit.expired).toBe(true)
+    // Those of the race, one that was closed in this very turn, and those that fill the queue.
+    expect(most).toBeLessThanOrEqual(8 + 1 + hole.sockets)
+    await expectNoMoreThan(hole.resources)
+    await hole.end()
   })
 })
 
 describe('an abort', () => {
   it('before the dial: nobody is dialed', async () => {
     await using listener = await Listener.tcp()
-    await expect(failureOf(dial(tcp(listener.port), AbortSignal.abort(REASON)))).resolves.toBe(REASON)
-    await expect(failureOf(dial({ transport: 'unix', path: '/' }, AbortSignal.abort(REASON)))).resolves.toBe(REASON)
+    using over = new Deadline({ signal: AbortSignal.abort(REASON) })
+    await expect(failureOf(dial(tcp(listener.port), over))).resolves.toBe(REASON)
+    await expect(failureOf(dial({ transport: 'unix', path: '/' }, over))).resolves.toBe(REASON)
     await expect(
       failureOf(openSocket({ host: '127.0.0.1', port: listener.port }, AbortSignal.abort(REASON))),
     ).resolves.toBe(REASON)
@@ -179,7 +236,7 @@ describe('an abort', () => {
 
   it('while the name is looked up ends the dial, and no socket is opened', async () => {
     await using listener = await Listener.tcp()
-    const dialing = failureOf(dial(tcp(listener.port, 'localhost'), caller.signal))
+    const dialing = failureOf(dial(tcp(listener.port, 'localhost'), deadline))
     caller.abort(REASON)
     await expect(Promise.race([dialing, turn()])).resolves.toBe(REASON)
     await turn()
@@ -201,11 +258,9 @@ describe('an abort', () => {
   })
 
   it('while nobody accepts ends the wait at once', async () => {
-    const listening = await neverAccepting()
-    // The queue of the listening socket holds one or two connections; whoever comes after them waits for a SYN+ACK.
-    const fillers = Array.from({ length: 4 }, () => dial(tcp(listening.port), caller.signal).catch(() => null))
+    const hole = await blackHole()
     let settled = false
-    const dialing = failureOf(dial(tcp(listening.port), caller.signal))
+    const dialing = failureOf(dial(tcp(hole.port), deadline))
     void dialing.then(() => {
       settled = true
     })
@@ -213,9 +268,8 @@ describe('an abort', () => {
     expect(settled).toBe(false)
     caller.abort(REASON)
     await expect(Promise.race([dialing, turn()])).resolves.toBe(REASON)
-    for (const filler of fillers) (await filler)?.destroy()
-    await expectNoMoreThan(listening.resources)
-    await listening.end()
+    await expectNoMoreThan(hole.resources)
+    await hole.end()
   })
 
   it('in the tick in which the connection fails is the end, and the error disturbs nobody', async () => {
@@ -230,7 +284,7 @@ describe('an abort', () => {
 
   it('after the dial does not concern it', async () => {
     await using listener = await Listener.tcp()
-    const transport = await dial(tcp(listener.port), caller.signal)
+    const transport = await dial(tcp(listener.port), deadline)
     caller.abort(REASON)
     const peer = await listener.accept()
     peer.write('still here')
@@ -239,19 +293,45 @@ describe('an abort', () => {
   })
 })
 
-/** A process that listens and then sleeps: the kernel completes connections for it until the queue is full. */
-async function neverAccepting(): Promise<{ port: number; resources: string[]; end: () => Promise<void> }> {
+const KEEP_ALIVE = { keepAlive: true, keepAliveIdleMs: 0 }
+
+function ipv4(...addresses: string[]): Address[] {
+  return addresses.map((address) => ({ address, family: 4 }))
+}
+
+interface BlackHole {
+  readonly port: number
+  /** The connections that fill its queue, among the `resources` that were open before anybody else came. */
+  readonly sockets: number
+  readonly resources: string[]
+  end(): Promise<void>
+}
+
+/**
+ * A process that listens on 127.0.0.1 and then sleeps: the kernel completes one or two connections for it until its queue is
+ * full; whoever comes after them waits for a SYN+ACK.
+ */
+async function blackHole(): Promise<BlackHole> {
   const program = `
     const server = require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => {
       require('node:fs').writeSync(1, String(server.address().port))
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
     })`
   const child = spawn(process.execPath, ['--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [port] = (await once(child.stdout, 'data')) as [Buffer]
+  const [output] = (await once(child.stdout, 'data')) as [Buffer]
+  const port = Number(output)
+  const filling = new AbortController()
+  const fillers = Array.from({ length: 4 }, () =>
+    openSocket({ host: '127.0.0.1', port }, filling.signal).catch(() => null),
+  )
+  for (let turns = 0; turns < 20; turns += 1) await turn()
   return {
-    port: Number(port),
+    port,
+    sockets: fillers.length,
     resources: openResources(),
     async end() {
+      filling.abort()
+      for (const filler of fillers) (await filler)?.destroy()
       child.kill('SIGKILL')
       await once(child, 'close')
     },

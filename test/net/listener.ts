@@ -23,8 +23,8 @@ export class Listener implements AsyncDisposable {
     })
   }
 
-  static tcp(host = '127.0.0.1'): Promise<Listener> {
-    return new Listener(null).#listen({ host, port: 0 })
+  static tcp(host = '127.0.0.1', port = 0): Promise<Listener> {
+    return new Listener(null).#listen({ host, port })
   }
 
   static unix(): Promise<Listener> {
