@@ -20,6 +20,7 @@ const DEFAULT_MAJOR = '18'
 
 /** One exact version a major, so that a test run of today and one of next year meet the same server. */
 const VERSIONS: Readonly<Record<string, string>> = {
+  13: '13.23.0-beta.16',
   14: '14.23.0-beta.17',
   15: '15.18.0-beta.17',
   16: '16.14.0-beta.17',
