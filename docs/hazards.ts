@@ -286,6 +286,26 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       answeredIn: ['net/deadline.ts'],
       provedBy: ['net/deadline.test.ts', 'connect.test.ts'],
     },
+    {
+      lesson:
+        'An event loop that was blocked beyond the deadline is no silent server: what has arrived meanwhile is read first.',
+      source: '',
+      answeredIn: ['net/deadline.ts'],
+      provedBy: ['net/deadline.test.ts'],
+    },
+    {
+      lesson:
+        'Addresses that do not answer, be they a hundred, neither hide the one that does nor hold more than eight sockets.',
+      source: 'RFC 8305',
+      answeredIn: ['net/dial.ts', 'net/resolve.ts', 'protocol/limits.ts'],
+      provedBy: ['net/race.test.ts', 'net/dial.test.ts', 'net/resolve.test.ts'],
+    },
+    {
+      lesson: 'A name server that hangs costs one thread for each name, however many connects wait for it.',
+      source: '',
+      answeredIn: ['net/resolve.ts', 'net/orphans.ts'],
+      provedBy: ['net/resolve.test.ts'],
+    },
   ],
   'What the caller passes': [
     {

@@ -267,7 +267,7 @@ class Timetable implements Clock {
   }
 
   #onTimer(dueMs: number): void {
-    const lagMs = Math.max(0, this.now() - dueMs)
+    const lagMs = this.now() - dueMs
     this.lagMaxMs = Math.max(this.lagMaxMs, lagMs)
     this.#lagNotTakenMs = Math.max(this.#lagNotTakenMs, lagMs)
     if (lagMs <= LATE_MS) this.#callDue()

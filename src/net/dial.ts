@@ -71,7 +71,7 @@ export function createRace(open: typeof openSocket): Race {
         if (address !== undefined) {
           makeRoom()
           void run({ ...address, index: attempts++, controller: new AbortController() })
-          if (waiting.length > 0) cancelNext = deadline.after(ATTEMPT_DELAY_MS, startNext)
+          cancelNext = deadline.after(ATTEMPT_DELAY_MS, startNext)
         } else if (running.size === 0) {
           reject(allFailed(failures))
         }

@@ -111,8 +111,8 @@ describe('where no server is', () => {
 
   it('the error names the host', async () => {
     const error = await handshakeFailureOf(connect('postgres://app@db.invalid/app'))
-    expect(error).toMatchObject({ phase: 'Dialing', failure: { kind: 'lost' } })
-    expect(error.message).toMatch(/^the connection failed in Dialing: getaddrinfo E\w+ db\.invalid \(E\w+\)$/)
+    expect(error).toMatchObject({ phase: 'ResolvingHost', failure: { kind: 'lost' } })
+    expect(error.message).toMatch(/^the connection failed in ResolvingHost: getaddrinfo E\w+ db\.invalid \(E\w+\)$/)
   })
 
   it('but somebody who says nothing, the deadline ends it', async () => {

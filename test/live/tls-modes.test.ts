@@ -43,8 +43,23 @@ const securedDirectly = [...dialed, 'SecuringTransport', 'Connected']
 const started = ['AwaitingAuthentication', 'StartupMessage']
 const letIn = [
   ...[...started, 'AuthenticationSASL', 'AwaitingSaslChallenge', 'SASLInitialResponse', 'AuthenticationSASLContinue'],
-  ...['AwaitingSaslPassword', 'DerivingSaslKey', 'AwaitingSaslOutcome', 'SASLResponse', 'AuthenticationSASLFinal', 'AwaitingVerdict'],
-  ...['AuthenticationOk', 'AwaitingReady', 'ParameterStatus', 'BackendKeyData', 'ReadyForQuery', 'CheckingSession', 'Ready'],
+  ...[
+    'AwaitingSaslPassword',
+    'DerivingSaslKey',
+    'AwaitingSaslOutcome',
+    'SASLResponse',
+    'AuthenticationSASLFinal',
+    'AwaitingVerdict',
+  ],
+  ...[
+    'AuthenticationOk',
+    'AwaitingReady',
+    'ParameterStatus',
+    'BackendKeyData',
+    'ReadyForQuery',
+    'CheckingSession',
+    'Ready',
+  ],
 ]
 const rejected = [...started, 'ErrorResponse']
 const REJECTED = ['AwaitingAuthentication', 'refused'] as const

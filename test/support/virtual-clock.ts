@@ -25,6 +25,11 @@ export class VirtualClock implements Clock {
     return this.#add(this.#polls, { callback })
   }
 
+  get activePolls(): number {
+    return this.#polls.size
+  }
+
+  /** Polls that are waited for among them. */
   get activeTimers(): number {
     return this.#timers.size + this.#polls.size
   }
