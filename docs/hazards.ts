@@ -246,7 +246,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
         'time/notices-now-and-then-*',
         'time/parameters-now-and-then',
         'tls/drip-of-a-record',
-        'tls/flood-of-hello-requests',
+        'tls/drip-of-hello-requests',
       ],
     },
     {
@@ -254,6 +254,12 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       source: '#PROTOCOL-ASYNC',
       answeredIn: ['protocol/limits.ts', 'state/handshake/transitions.ts'],
       provedBy: ['time/flood-of-*', 'time/notices-spread-over-states'],
+    },
+    {
+      lesson: 'What TLS drops in silence, such as HelloRequest, has a bound too.',
+      source: 'RFC 5246 section 7.4.1.1',
+      answeredIn: ['protocol/limits.ts', 'net/tls.ts'],
+      provedBy: ['tls/flood-of-hello-requests*', 'tls/direct-flood-of-hello-requests', 'net/tls.test.ts'],
     },
     {
       lesson: 'What nobody has asked for yet waits in the network and not in our memory.',

@@ -149,3 +149,21 @@ function subscribe(signal: AbortSignal, callback: () => void): () => void {
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/**
+ * Call `check` every so often until it is stopped; what is returned stops it, also from within `check`. For what Node
+ * counts and announces to nobody.
+ */
+export function watch(check: () => void, everyMs: number, clock: Clock = monotonicClock): () => void {
+  let cancelTimer: () => void
+  const arm = () => {
+    cancelTimer = clock.setTimer(onTime, everyMs)
+  }
+  const onTime = () => {
+    // First of all: `check` may stop what was armed.
+    arm()
+    check()
+  }
+  arm()
+  return () => cancelTimer()
+}

@@ -11,8 +11,10 @@ import { isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, connect, DEFAULT_CIPHERS, type TLSSocket } from 'node:tls'
 import type { Secret } from '../auth/secret.ts'
 import { Fault } from '../protocol/failure.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
+import { watch } from './deadline.ts'
 import { createContext, type Material, recallContext, unusable } from './tls-context.ts'
 import { lost } from './tls-error.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
@@ -41,6 +43,9 @@ const CIPHERS = `${DEFAULT_CIPHERS}:!kDHE`
 
 /** The names in a certificate may take 100 KB, and a stranger wrote them. */
 const MISMATCH_LENGTH_MAX = 200
+
+/** How often the bytes of a handshake are counted. A flood gets as far as it can in that time; its bytes are dropped, not kept. */
+const COUNT_EVERY_MS = 10
 
 /**
  * Read the files that the parameters name. Rejects with `signal.reason`, and with Fault 'config' for a file that cannot be
@@ -128,6 +133,7 @@ export async function secure(
   { host, sendServerName, verify, node }: TlsOptions,
   signal: AbortSignal,
 ): Promise<{ readonly socket: TLSSocket; readonly tls: TlsFacts }> {
+  const bytesBefore = socket.bytesRead
   const secured = openTls({
     ...node,
     socket,
@@ -143,7 +149,16 @@ export async function secure(
     const onError = (error: NodeJS.ErrnoException) => reject(lost(error, 'ETLS'))
     const onClose = () => reject(new TransportError('ECLOSED', 'the connection was closed during the TLS handshake'))
     secured.once('secureConnect', resolve).once('error', onError).once('close', onClose)
-    return () => secured.off('secureConnect', resolve).off('error', onError).off('close', onClose)
+    // Of records that OpenSSL drops Node tells nobody.
+    const stopCounting = watch(() => {
+      const received = socket.bytesRead - bytesBefore
+      const limit = LIMITS.tlsHandshakeBytesMax
+      if (received > limit) reject(new Fault({ kind: 'limit', what: 'bytes of the TLS handshake', limit, received }))
+    }, COUNT_EVERY_MS)
+    return () => {
+      stopCounting()
+      secured.off('secureConnect', resolve).off('error', onError).off('close', onClose)
+    }
   })
   // Asked for once: asked again, in whichever form, Node 20 says that there is none.
   const certificate = secured.getPeerX509Certificate()

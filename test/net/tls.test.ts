@@ -2,16 +2,17 @@ import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { getEventListeners, once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/auth/secret.ts'
 import { openSocket } from '../../src/net/socket.ts'
-import { readTlsOptions, type TlsParameters } from '../../src/net/tls.ts'
+import { readTlsOptions, secure as secureSocket, type TlsParameters } from '../../src/net/tls.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { Fault } from '../../src/protocol/failure.ts'
+import { LIMITS } from '../../src/protocol/limits.ts'
 import type { TlsFacts } from '../../src/state/handshake/states.ts'
 import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
 import { Listener } from './listener.ts'
@@ -627,5 +628,93 @@ describe('a handshake', () => {
       expect(getEventListeners(controller.signal, 'abort')).toEqual([])
       transport.destroy()
     }
+  })
+})
+
+describe('the bytes of a handshake', () => {
+  const LIMIT = LIMITS.tlsHandshakeBytesMax
+  // record: handshake, TLS 1.2, 4 bytes: HelloRequest, which OpenSSL drops
+  const helloRequest = Buffer.from('160303000400000000', 'hex')
+
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** A socket that is ours to look at, with a handshake under way whose watch runs when a test says so. */
+  async function begin(listener: Listener) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const options = await readOptions({})
+    const socket = connect({ host: '127.0.0.1', port: listener.port })
+    socket.on('error', () => {})
+    const peer = await listener.accept()
+    peer.write('S')
+    await once(socket, 'data')
+    const settled = vi.fn()
+    const securing = failureOf(secureSocket(socket, options, caller.signal)).finally(settled)
+    peer.resume()
+    await once(peer, 'data')
+    return { socket, peer, securing, settled }
+  }
+
+  async function receive({ socket, peer }: { socket: Socket; peer: Socket }, bytes: Buffer): Promise<void> {
+    const before = socket.bytesRead
+    peer.write(bytes)
+    await untilTrue(() => socket.bytesRead === before + bytes.length, 'all of it is read')
+  }
+
+  it('may be as many as the limit says, and one more is a failure, told with both numbers', async () => {
+    await using listener = await Listener.tcp()
+    const handshake = await begin(listener)
+    await receive(handshake, Buffer.alloc(LIMIT, helloRequest))
+    vi.advanceTimersByTime(1_000)
+    await turn()
+    expect(handshake.settled).not.toHaveBeenCalled()
+    expect(vi.getTimerCount()).toBe(1)
+
+    await receive(handshake, Buffer.alloc(1, helloRequest.subarray(LIMIT % helloRequest.length)))
+    vi.advanceTimersByTime(10)
+    expect(await handshake.securing).toMatchObject({
+      failure: { kind: 'limit', what: 'bytes of the TLS handshake', limit: LIMIT, received: LIMIT + 1 },
+    })
+    expect(vi.getTimerCount()).toBe(0)
+    handshake.socket.destroy()
+  })
+
+  it.each([
+    ['an abort', () => caller.abort(REASON)],
+    ['the end of the connection', (peer: Socket) => peer.end()],
+    ['a reset', (peer: Socket) => peer.resetAndDestroy()],
+    ['an error of TLS', (peer: Socket) => peer.write('HTTP/1.1 400 Bad Request')],
+  ])('are not counted any more after %s', async (_what, end) => {
+    await using listener = await Listener.tcp()
+    const { socket, peer, securing } = await begin(listener)
+    expect(vi.getTimerCount()).toBe(1)
+    end(peer)
+    await securing
+    expect(vi.getTimerCount()).toBe(0)
+    socket.destroy()
+  })
+
+  it('are not counted any more once TLS is up', async () => {
+    await using listener = await listen()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { transport } = await secure(listener)
+    expect(vi.getTimerCount()).toBe(0)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.write(Buffer.alloc(LIMIT + 1))
+    for (let received = 0; received <= LIMIT; ) received += (await transport.read(caller.signal))?.length ?? 0
+  })
+
+  it('suffice for nearly the longest list of certificates that OpenSSL takes, 100 KB', async () => {
+    const authority = read('ca.crt')
+    const { raw } = new X509Certificate(authority)
+    const chain = authority.repeat(Math.floor(95_000 / raw.length))
+    await using listener = await listen({ cert: `${read('server.crt')}${chain}` })
+    const options = await readOptions({})
+    const socket = connect({ host: '127.0.0.1', port: listener.port })
+    await secureSocket(socket, options, caller.signal)
+    expect(socket.bytesRead).toBeGreaterThan(95_000)
+    expect(socket.bytesRead).toBeLessThan(LIMIT / 2)
+    socket.destroy()
   })
 })
