@@ -187,6 +187,12 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       provedBy: ['tls/certificate-*', 'tls/direct-self-signed'],
     },
     {
+      lesson: 'A star in a certificate stands for the whole first label of a name, never for part of it, nor for two.',
+      source: 'RFC 9525 section 6.3',
+      answeredIn: ['net/tls.ts'],
+      provedBy: ['net/tls.test.ts'],
+    },
+    {
       lesson: "Direct TLS without the ALPN protocol 'postgresql' is refused.",
       source: '#LIBPQ-CONNECT-SSLNEGOTIATION',
       answeredIn: ['state/handshake/transitions.ts'],

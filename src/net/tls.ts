@@ -8,7 +8,14 @@
 import type { X509Certificate } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, connect, DEFAULT_CIPHERS, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  DEFAULT_CIPHERS,
+  type PeerCertificate,
+  type TLSSocket,
+} from 'node:tls'
 import type { Secret } from '../auth/secret.ts'
 import { Fault } from '../protocol/failure.ts'
 import { LIMITS } from '../protocol/limits.ts'
@@ -194,9 +201,32 @@ function findRejection(
     return `server certificate (${String(secured.authorizationError ?? 'there is none')})`
   }
   if (verify === 'the chain') return null
-  const mismatch = checkServerIdentity(host, certificate.toLegacyObject())
-  if (mismatch === undefined) return null
-  const { message } = mismatch
+  const message = findMismatch(host, certificate.toLegacyObject())
+  if (message === null) return null
   const bounded = message.length > MISMATCH_LENGTH_MAX ? `${message.slice(0, MISMATCH_LENGTH_MAX - 1)}…` : message
   return `server certificate (${printable(bounded)})`
+}
+
+/** A star that stands for something else than a whole first label. */
+const STAR_IN_PART = { ofName: /(?<!^)\*|\*(?!\.)/g, ofNames: /(?<!DNS:)\*|\*(?!\.)/g }
+
+/**
+ * Node lets `f*.example.org` stand for foo.example.org; in libpq a star stands for the whole first label or for nothing
+ * (wildcard_certificate_match in fe-secure-common.c; RFC 9525 section 6.3). So Node is asked a second time, with every
+ * other star made a character that no host has. X509Certificate.checkHost has an option for it, but lets no star stand
+ * for a label with an underscore, as libpq does.
+ */
+function findMismatch(host: string, certificate: PeerCertificate): string | null {
+  const mismatch = checkServerIdentity(host, certificate)
+  if (mismatch !== undefined) return mismatch.message
+  const { subject, subjectaltname } = certificate
+  const commonNames = [subject?.CN ?? []].flat()
+  const strict = {
+    ...certificate,
+    subject: { ...subject, CN: commonNames.map((name) => name.replaceAll(STAR_IN_PART.ofName, '\ufffd')) },
+    subjectaltname: subjectaltname?.replaceAll(STAR_IN_PART.ofNames, '\ufffd'),
+  }
+  if (checkServerIdentity(host, strict as object as PeerCertificate) === undefined) return null
+  const names = subjectaltname ?? commonNames.join(', ')
+  return `Host: ${host} matches only by a wildcard for part of a label, which does not count: ${names}`
 }

@@ -14,6 +14,7 @@ import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { Fault } from '../../src/protocol/failure.ts'
 import { LIMITS } from '../../src/protocol/limits.ts'
 import type { TlsFacts } from '../../src/state/handshake/states.ts'
+import { issueCertificate } from '../../src/testing/certificate.ts'
 import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
@@ -331,6 +332,84 @@ describe('what of the certificate must be believed', () => {
     await using byName = await listen({ cert: read('common-name.crt') })
     expect((await secure(byName, full, 'localhost')).tls.rejection).toBe(null)
     expect((await secure(byName, full, '127.0.0.1')).tls.rejection).toContain('127.0.0.1')
+  })
+})
+
+describe('a star in a certificate', () => {
+  const authority = issueCertificate({ commonName: 'authority of stars', isAuthority: true })
+  const full = { mode: 'verify-full', nodeOptions: { ca: authority.certificate } } as const
+
+  async function rejectionOf(host: string, names: { readonly commonName: string; readonly names?: readonly string[] }) {
+    const { certificate, privateKey } = issueCertificate({ ...names, issuer: authority })
+    await using listener = await listen({ cert: certificate, key: privateKey })
+    return (await secure(listener, full, host)).tls.rejection
+  }
+
+  // The pattern stands in subjectAltName, and then, where there is none, in the common name.
+  const everywhere = (pattern: string) => [{ commonName: 'x', names: [pattern] }, { commonName: pattern }]
+
+  it.each([
+    ['*.a.example', 'db.a.example'],
+    ['*.a.example', 'DB.A.Example'],
+    ['*.a.example', 'db.a.example.'],
+    ['*.a.example', 'xn--bcher-kva.a.example'],
+    // libpq and Node let it stand for these; X509Certificate.checkHost does not.
+    ['*.a.example', 'db_1.a.example'],
+    ['*.a_b.example', 'db.a_b.example'],
+    ['db.a.example', 'db.a.example'],
+  ])('may be the first label: %s is %s', async (pattern, host) => {
+    for (const names of everywhere(pattern)) expect(await rejectionOf(host, names)).toBe(null)
+  })
+
+  it.each([
+    ['f*.a.example', 'foo.a.example'],
+    ['f*.a.example', 'foo.a.example.'],
+    ['*o.a.example', 'foo.a.example'],
+    ['f*o.a.example', 'foo.a.example'],
+    ['f*.a.example', 'f_1.a.example'],
+    // The star may stand for nothing.
+    ['db*.a.example', 'db.a.example'],
+  ])('may not be a part of it, and the sentence says so: %s is not %s', async (pattern, host) => {
+    for (const names of everywhere(pattern)) {
+      const rejection = await rejectionOf(host, names)
+      expect(rejection).toContain('matches only by a wildcard for part of a label, which does not count')
+      expect(rejection).toContain(host)
+      expect(rejection).toContain(pattern)
+    }
+  })
+
+  it.each([
+    ['a.*.example', 'a.b.example'],
+    ['*.a.example', 'b.b.a.example'],
+    ['*.a.example', 'a.example'],
+    ['*.*.example', 'b.a.example'],
+    ['**.a.example', 'b.a.example'],
+    ['*.example', 'a.example'],
+  ])('stands for nothing else: %s is not %s', async (pattern, host) => {
+    for (const names of everywhere(pattern)) expect(await rejectionOf(host, names)).toContain('does not match')
+  })
+
+  it('in part of a label takes nothing from the names beside it', async () => {
+    const names = ['f*.a.example', 'foo.a.example', '*.b.example']
+    expect(await rejectionOf('foo.a.example', { commonName: 'x', names })).toBe(null)
+    expect(await rejectionOf('foo.b.example', { commonName: 'x', names })).toBe(null)
+    expect(await rejectionOf('fob.a.example', { commonName: 'x', names })).toContain('does not count')
+  })
+
+  it('in the common name is not looked at where there is another name', async () => {
+    const names = { commonName: '*.a.example', names: ['db.b.example'] }
+    expect(await rejectionOf('db.a.example', names)).toContain('does not match')
+  })
+
+  it('does not come out of a name that holds a comma: CVE-2021-44532', async () => {
+    const names = { commonName: 'x', names: ['db.b.example, DNS:*.a.example'] }
+    expect(await rejectionOf('db.a.example', names)).toContain('does not match')
+  })
+
+  it('does not concern an address', async () => {
+    const names = { commonName: 'x', names: ['f*.a.example', '127.0.0.1'] }
+    expect(await rejectionOf('127.0.0.1', names)).toBe(null)
+    expect(await rejectionOf('127.0.0.2', names)).toContain('127.0.0.2')
   })
 })
 
