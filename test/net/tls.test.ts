@@ -135,6 +135,8 @@ describe('the files of the configuration', () => {
   })
 
   it.each([
+    // Node would take it, and trust nobody.
+    ['sslrootcert', { rootCertificate: pathOf('client.key') }],
     ['sslcert', { certificate: pathOf('client.key'), key: pathOf('client.key') }],
     ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client.crt') }],
     ['sslpassword', { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }],
@@ -152,6 +154,15 @@ describe('the files of the configuration', () => {
     const error = await failureOf(readOptions(changes))
     expect(error).toMatchObject({ failure: { kind: 'config', parameter } })
     expect((error as Error).message).not.toContain('barley')
+  })
+
+  it('are an error if they hold DER where Node reads PEM, and would trust nobody', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
+    const path = join(directory, 'ca.der')
+    writeFileSync(path, new X509Certificate(read('ca.crt')).raw)
+    const error = await failureOf(readOptions({ rootCertificate: path }))
+    expect(error).toMatchObject({ failure: { kind: 'config', parameter: 'sslrootcert' } })
+    rmSync(directory, { recursive: true })
   })
 
   it('are an error if certificate and key are not a pair, whatever their algorithms', async () => {
