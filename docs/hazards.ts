@@ -187,6 +187,12 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       provedBy: ['tls/certificate-*', 'tls/direct-self-signed'],
     },
     {
+      lesson: "A defect of the user's own files for TLS is no reason to go on in plaintext.",
+      source: '#LIBPQ-SSL-CLIENTCERT',
+      answeredIn: ['connect.ts', 'net/tls-context.ts'],
+      provedBy: ['connect-tls.test.ts'],
+    },
+    {
       lesson: 'A star in a certificate stands for the whole first label of a name, never for part of it, nor for two.',
       source: 'RFC 9525 section 6.3',
       answeredIn: ['net/tls.ts'],

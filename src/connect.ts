@@ -113,7 +113,7 @@ export async function connectWith(
   async function attempt(
     settings: Settings,
     encryption: Encryption,
-    tlsOptions: TlsOptions | null,
+    tlsOptions: TlsOptions | Fault | null,
     password: PasswordRequest,
     signal: AbortSignal,
   ): Promise<Session> {
@@ -149,6 +149,7 @@ export async function connectWith(
             return { type: 'TransportOpened' }
           case 'startTls':
             if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
+            if (tlsOptions instanceof Fault) throw tlsOptions
             return { type: 'TlsEstablished', tls: await opened(wire).startTls(tlsOptions, signal) }
           case 'deriveKey': {
             const keys = await runtime.deriveKeys({ ...effect, remember: settings.keyCache }, signal)
@@ -193,14 +194,27 @@ export async function connectWith(
   }
 }
 
-/** The files are read before anybody is dialed: what is missing shows at once. */
+/**
+ * The files are read before anybody is dialed: what is missing shows at once. But where there may be a connection without
+ * TLS, a defect of the user's own files, which nobody named, counts only once TLS begins, and is returned.
+ */
 async function readTls(
   { endpoint, tls }: Settings,
   kinds: readonly Encryption[],
   signal: AbortSignal,
-): Promise<TlsOptions | null> {
+): Promise<TlsOptions | Fault | null> {
   if (endpoint.transport === 'unix' || kinds.every((kind) => kind === 'off')) return null
-  return readTlsOptions(tls, endpoint.host, signal)
+  try {
+    return await readTlsOptions(tls, endpoint.host, signal)
+  } catch (error) {
+    if (!(error instanceof Fault) || error.failure.kind !== 'config') throw error
+    const { parameter, problem } = error.failure
+    if (!tls.found.includes(parameter)) throw error
+    const about = `${problem} (none was given: this is about the file in the home directory)`
+    const fault = new Fault({ kind: 'config', parameter, problem: about }, { cause: error.cause })
+    if (kinds.every((kind) => kind === 'required')) throw fault
+    return fault
+  }
 }
 
 /** The deadline counts from the call, reading the configuration included. */
