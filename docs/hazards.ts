@@ -187,6 +187,18 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       provedBy: ['tls/certificate-*', 'tls/direct-self-signed'],
     },
     {
+      lesson: "A defect of the user's own files for TLS is no reason to go on in plaintext.",
+      source: '#LIBPQ-SSL-CLIENTCERT',
+      answeredIn: ['connect.ts', 'net/tls-context.ts'],
+      provedBy: ['connect-tls.test.ts'],
+    },
+    {
+      lesson: 'A star in a certificate stands for the whole first label of a name, never for part of it, nor for two.',
+      source: 'RFC 9525 section 6.3',
+      answeredIn: ['net/tls.ts'],
+      provedBy: ['net/tls.test.ts'],
+    },
+    {
       lesson: "Direct TLS without the ALPN protocol 'postgresql' is refused.",
       source: '#LIBPQ-CONNECT-SSLNEGOTIATION',
       answeredIn: ['state/handshake/transitions.ts'],
@@ -246,7 +258,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
         'time/notices-now-and-then-*',
         'time/parameters-now-and-then',
         'tls/drip-of-a-record',
-        'tls/flood-of-hello-requests',
+        'tls/drip-of-hello-requests',
       ],
     },
     {
@@ -254,6 +266,12 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       source: '#PROTOCOL-ASYNC',
       answeredIn: ['protocol/limits.ts', 'state/handshake/transitions.ts'],
       provedBy: ['time/flood-of-*', 'time/notices-spread-over-states'],
+    },
+    {
+      lesson: 'What TLS drops in silence, such as HelloRequest, has a bound too.',
+      source: 'RFC 5246 section 7.4.1.1',
+      answeredIn: ['protocol/limits.ts', 'net/tls.ts'],
+      provedBy: ['tls/flood-of-hello-requests*', 'tls/direct-flood-of-hello-requests', 'net/tls.test.ts'],
     },
     {
       lesson: 'What nobody has asked for yet waits in the network and not in our memory.',

@@ -33,8 +33,8 @@ export interface Runtime {
 export interface Errand {
   readonly endpoint: Endpoint
   readonly attempt: Omit<Attempt, 'clientNonce'>
-  /** null: no TLS is wanted. */
-  readonly tlsOptions: TlsOptions | null
+  /** null: no TLS is wanted; a Fault: it cannot be had, which counts once it begins. */
+  readonly tlsOptions: TlsOptions | Fault | null
   readonly password: PasswordRequest
   readonly settings: Pick<Settings, 'keepalives' | 'keyCache' | 'loadBalanceHosts'>
   /** The whole deadline, and the part of it that this attempt is given. */
@@ -112,6 +112,7 @@ export async function makeAttempt(
         }
         case 'startTls': {
           if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
+          if (tlsOptions instanceof Fault) throw tlsOptions
           const tls = await opened(wire).startTls(tlsOptions, signal)
           secured = true
           return { type: 'TlsEstablished', tls }

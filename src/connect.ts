@@ -10,11 +10,9 @@ import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
-import { type Endpoint, isIpAddress } from './net/endpoint.ts'
+import { isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
-import { readTlsOptions } from './net/tls.ts'
-import type { TlsOptions } from './net/transport.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
 import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
@@ -22,6 +20,7 @@ import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
+import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
 import { type ConnectOptions, findConnectMisuse, type WaitOptions } from './wait-options.ts'
 
 /**
@@ -86,9 +85,9 @@ async function run(
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     const settings = readSettings(target)
     const timeoutMs = chooseTimeout(settings, options)
-    // It counts from the call, reading the configuration included.
     // Without a limit there is nothing that a late loop could excuse.
     const heartbeatMs = Number.isFinite(timeoutMs) ? HEARTBEAT_MS : undefined
+    // It counts from the call, reading the configuration included.
     const whole = new Deadline({ timeoutMs, signal: options.signal, clock, startedMs, heartbeatMs })
     deadline = whole
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
@@ -99,13 +98,8 @@ async function run(
     // What is no failure of a connection, or one that has been told already, goes on as it is.
     if (failure === null) throw error
     timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    throw new HandshakeError(
-      'Disconnected',
-      failure,
-      timeline.finish(),
-      [],
-      causeOf(error instanceof Fault ? error.cause : error),
-    )
+    const cause = error instanceof Fault ? error.cause : error
+    throw new HandshakeError('Disconnected', failure, timeline.finish(), [], causeOf(cause))
   } finally {
     deadline?.[Symbol.dispose]()
   }
@@ -118,7 +112,7 @@ interface Course {
   readonly deadline: Deadline
   readonly timeline: TimelineRecorder
   readonly password: PasswordRequest
-  readonly tlsOptionsFor: (endpoint: Endpoint) => TlsOptions | null
+  readonly tlsOptionsFor: TlsOptionsFor
   /** Those that have failed so far. */
   readonly attempts: FailedAttempt[]
 }
@@ -131,7 +125,7 @@ async function visitHosts(
   timeline: TimelineRecorder,
 ): Promise<Session> {
   const visits = planVisits(settings, runtime.randomBytes)
-  const tlsOptionsFor = await readTls(settings, deadline.signal)
+  const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
   const password = passwordOf(settings)
   const course: Course = { runtime, settings, deadline, timeline, password, tlsOptionsFor, attempts: [] }
   try {
@@ -200,15 +194,6 @@ function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, 
     return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
   return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel })
-}
-
-/** The files are read before anybody is dialed: what is missing shows at once. They are the same for every host. */
-async function readTls(settings: Settings, signal: AbortSignal): Promise<Course['tlsOptionsFor']> {
-  const { hosts, tls } = settings
-  const overTcp = hosts.find((endpoint) => endpoint.transport === 'tcp')
-  if (overTcp === undefined || tls.mode === 'disable') return () => null
-  const options = await readTlsOptions(tls, overTcp.host, signal)
-  return (endpoint) => (endpoint.transport === 'unix' ? null : { ...options, host: endpoint.host })
 }
 
 /** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */

@@ -1,10 +1,14 @@
 /** TLS, fallbacks and the password's function in the driver, against a scripted server in which TLS is a phase. */
 import { getEventListeners } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ConnectTarget } from '../src/config/target.ts'
 import { TransportError } from '../src/net/transport.ts'
 import { HandshakeError } from '../src/state/errors.ts'
+import { read } from './certificates/index.ts'
 import { TLS } from './state/handshake/examples.ts'
 import { lawful, type Profile, ScriptedServer } from './support/scripted-server.ts'
 import { settle } from './support/virtual-clock.ts'
@@ -202,6 +206,120 @@ describe('a second attempt', () => {
     await expect(connecting).resolves.toMatchObject({ name: 'TimeoutError', phase: 'AwaitingAuthentication' })
     expect(second.destroyed).toBe(true)
     expect(world.clock.timersMax).toBe(1)
+  })
+})
+
+describe.skipIf(process.platform === 'win32')("a defect of the user's own files", () => {
+  let home: string
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'pg-deadline-home-'))
+    mkdirSync(join(home, '.postgresql'))
+    vi.stubEnv('HOME', home)
+  })
+
+  afterEach(() => {
+    vi.unstubAllEnvs()
+    rmSync(home, { recursive: true })
+  })
+
+  function own(name: string, content: string, mode = 0o600): void {
+    const path = join(home, '.postgresql', name)
+    writeFileSync(path, content)
+    chmodSync(path, mode)
+  }
+
+  const DEFECTS: readonly (readonly [what: string, parameter: string, make: () => void])[] = [
+    ['root.crt holds none', 'sslrootcert', () => own('root.crt', 'garbage')],
+    [
+      'postgresql.crt holds none',
+      'sslcert',
+      () => {
+        own('postgresql.crt', 'garbage')
+        own('postgresql.key', read('client.key'))
+      },
+    ],
+    ['postgresql.key is missing', 'sslkey', () => own('postgresql.crt', read('client.crt'))],
+    [
+      'postgresql.key can be read by others',
+      'sslkey',
+      () => {
+        own('postgresql.crt', read('client.crt'))
+        own('postgresql.key', read('client.key'), 0o644)
+      },
+    ],
+    [
+      'postgresql.key is locked',
+      'sslpassword',
+      () => {
+        own('postgresql.crt', read('client.crt'))
+        own('postgresql.key', read('client-encrypted.key'))
+      },
+    ],
+    [
+      'root.crl holds no list',
+      'sslcrl',
+      () => {
+        own('root.crt', read('ca.crt'))
+        own('root.crl', read('ca.crt'))
+      },
+    ],
+  ]
+
+  it.each(DEFECTS)('does not matter, as to libpq, where the server has no TLS: %s', async (_what, _parameter, make) => {
+    make()
+    for (const sslmode of ['prefer', 'allow']) {
+      const server = lawful({ tlsReply: 'N' })
+      const session = await worldOf(server).connect({}, `${TARGET}?sslmode=${sslmode}`)
+      expect(session.tls).toBeNull()
+      expect(server.dialed).toBe(1)
+    }
+  })
+
+  it.each(DEFECTS)('is told once TLS begins, and nothing follows in plaintext: %s', async (_what, parameter, make) => {
+    make()
+    const server = inTls()
+    const world = worldOfServers(server, lawful())
+    const error = await failureOf(world.connect({}, TARGET))
+    expect(error).toMatchObject({
+      phase: 'SecuringTransport',
+      failure: { kind: 'config', parameter, problem: expect.stringContaining('the file in the home directory') },
+    })
+    expect(world.dialed()).toBe(1)
+    expect(server.names).toEqual(['SSLRequest'])
+    expect(server.destroyed).toBe(true)
+  })
+
+  it.each(DEFECTS)('is told at once where there must be TLS: %s', async (_what, parameter, make) => {
+    make()
+    const server = inTls()
+    const error = await failureOf(worldOf(server).connect({}, `${TARGET}?sslmode=require`))
+    expect(error).toMatchObject({ phase: 'Disconnected', failure: { kind: 'config', parameter } })
+    expect(server.dialed).toBe(0)
+  })
+
+  it('is told behind the refusal that made allow try TLS', async () => {
+    own('root.crt', 'garbage')
+    const refusing = new ScriptedServer((self, { type }) => {
+      if (type === 'StartupMessage') self.send({ type: 'ErrorResponse', fields: [{ code: 'C', value: '28000' }] })
+    })
+    const error = await failureOf(worldOfServers(refusing, inTls()).connect({}, `${TARGET}?sslmode=allow`))
+    expect(error.attempts).toMatchObject([
+      { phase: 'AwaitingAuthentication', failure: { kind: 'refused' } },
+      { phase: 'SecuringTransport', failure: { kind: 'config', parameter: 'sslrootcert' } },
+    ])
+  })
+
+  it('is another thing in a file that was named: it is told at once', async () => {
+    own('root.crt', 'garbage')
+    const named = join(home, '.postgresql', 'root.crt')
+    for (const sslmode of ['prefer', 'allow']) {
+      const server = lawful({ tlsReply: 'N' })
+      const target = { ...OBJECT, sslmode, sslrootcert: named } as ConnectTarget
+      const error = await failureOf(worldOf(server).connect({}, target))
+      expect(error).toMatchObject({ phase: 'Disconnected', failure: { kind: 'config', parameter: 'sslrootcert' } })
+      expect(server.dialed).toBe(0)
+    }
   })
 })
 

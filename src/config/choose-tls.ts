@@ -18,12 +18,16 @@ export function chooseTls(given: Given, hosts: readonly Endpoint[], surroundings
   const mode = hosts.every(({ transport }) => transport === 'unix') ? 'disable' : asked.mode
   if (mode === 'verify-full') checkNames(given)
   const nodeOptions = given.tls ?? null
+  const files = {
+    ...chooseTrust(given, mode, nodeOptions, surroundings),
+    ...chooseCertificate(given, mode, nodeOptions, surroundings),
+  }
   return {
     ...asked,
     mode,
     negotiation: mode === 'disable' ? 'postgres' : asked.negotiation,
-    ...chooseTrust(given, mode, nodeOptions, surroundings),
-    ...chooseCertificate(given, mode, nodeOptions, surroundings),
+    ...files,
+    found: listFound(given, files),
     keyPassword: given.sslpassword ?? null,
     sendServerName: given.sslsni ?? true,
     nodeOptions,
@@ -98,6 +102,11 @@ function chooseCertificate(
   // A key is of no use without a certificate, so libpq does not look for one either.
   const key = given.sslkey ?? (certificate === null ? null : fallback('postgresql.key'))
   if (mode !== 'disable' && certificate !== null && key === null && !holds(nodeOptions, 'key')) {
+    // The user's own certificate is of no concern before there is TLS: then its key is missed.
+    const mayGoWithout = mode === 'allow' || mode === 'prefer'
+    if (given.sslcert === undefined && mayGoWithout) {
+      return { certificateMode, certificate, key: nameDefault('postgresql.key', surroundings) }
+    }
     throw unusable(
       'sslkey',
       'is not given, and there is no postgresql.key in the home directory, but there is a certificate that needs it; ' +
@@ -113,8 +122,32 @@ function holds(nodeOptions: NodeTlsOptions | null, ...options: readonly string[]
 
 /** One of the user's own files, if it exists and there may be TLS at all. */
 function findDefault(file: string, mode: TlsSettings['mode'], surroundings: Surroundings): string | null {
-  const home = mode === 'disable' ? null : surroundings.homeDirectory()
-  if (home === null) return null
-  const path = `${home}/${surroundings.platform === 'win32' ? 'postgresql' : '.postgresql'}/${file}`
-  return surroundings.exists(path) ? path : null
+  const path = mode === 'disable' ? null : nameDefault(file, surroundings)
+  return path !== null && surroundings.exists(path) ? path : null
+}
+
+function nameDefault(file: string, surroundings: Surroundings): string | null {
+  const home = surroundings.homeDirectory()
+  return home && `${home}/${surroundings.platform === 'win32' ? 'postgresql' : '.postgresql'}/${file}`
+}
+
+function listFound(
+  given: Given,
+  {
+    rootCertificate,
+    certificate,
+    key,
+    revocationList,
+  }: Pick<TlsSettings, 'rootCertificate' | 'certificate' | 'key' | 'revocationList'>,
+): readonly string[] {
+  const ownKey = given.sslkey === undefined ? key : null
+  const candidates = [
+    ['sslrootcert', rootCertificate],
+    ['sslcert', certificate],
+    ['sslkey', ownKey],
+    // What the user's own key is encrypted with.
+    ['sslpassword', ownKey],
+    ['sslcrl', revocationList],
+  ] as const
+  return candidates.filter(([name, path]) => given[name] === undefined && path !== null).map(([name]) => name)
 }

@@ -67,7 +67,7 @@ export type NodeTlsOptions = object
 
 /**
  * Everything that concerns TLS. Files are named here and read by whoever connects, so that a renewed one counts.
- * A path whose parameter was not given is that of a default file that exists, or null.
+ * A path whose parameter was not given is that of one of the user's own files, or null.
  */
 export interface TlsSettings {
   readonly mode: SslMode
@@ -80,6 +80,8 @@ export interface TlsSettings {
   /** What the private key is encrypted with. */
   readonly keyPassword: Secret | null
   readonly revocationList: string | null
+  /** The parameters that were not given and for which one of the user's own files was found. */
+  readonly found: readonly string[]
   /** Whether the host's name is sent in the clear when TLS begins (SNI). */
   readonly sendServerName: boolean
   /** 'disable': our certificate is never sent; then `certificate` and `key` are null. */

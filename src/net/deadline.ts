@@ -322,3 +322,21 @@ function refuseUnlessNumber(name: string, value: number): void {
   if (typeof value === 'number' && !Number.isNaN(value)) return
   throw new RangeError(`${name}: expected a number of milliseconds, got ${String(value)}`)
 }
+
+/**
+ * Call `check` every so often until it is stopped; what is returned stops it, also from within `check`. For what Node
+ * counts and announces to nobody.
+ */
+export function watch(check: () => void, everyMs: number, clock: Clock = monotonicClock): () => void {
+  let cancelTimer: () => void
+  const arm = () => {
+    cancelTimer = clock.setTimer(onTime, everyMs)
+  }
+  const onTime = () => {
+    // First of all: `check` may stop what was armed.
+    arm()
+    check()
+  }
+  arm()
+  return () => cancelTimer()
+}

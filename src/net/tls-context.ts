@@ -13,6 +13,7 @@ export type Material = readonly [parameter: string, options: SecureContextOption
 /** Everything is parsed here, before anybody is dialed. Node says what is wrong, but not with which of them. */
 export function createContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
   const merged: SecureContextOptions = Object.assign({}, ...material.map(([, options]) => options), rest)
+  checkRoots(material)
   checkPair(merged)
   try {
     return createSecureContext(merged)
@@ -33,6 +34,19 @@ function isUsable(options: SecureContextOptions): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** As libpq does. Node takes a file without a certificate in PEM for a list of nobody, and then trusts nobody. */
+function checkRoots(material: readonly Material[]): void {
+  for (const [parameter, options] of material) {
+    if (options === false || !Buffer.isBuffer(options.ca)) continue
+    try {
+      // As text: of bytes, DER would be taken too.
+      new X509Certificate(options.ca.toString())
+    } catch (error) {
+      throw unusable(parameter, error)
+    }
   }
 }
 

@@ -8,11 +8,20 @@
 import type { X509Certificate } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, connect, DEFAULT_CIPHERS, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  DEFAULT_CIPHERS,
+  type PeerCertificate,
+  type TLSSocket,
+} from 'node:tls'
 import type { Secret } from '../auth/secret.ts'
 import { Fault } from '../protocol/failure.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
+import { watch } from './deadline.ts'
 import { createContext, type Material, recallContext, unusable } from './tls-context.ts'
 import { lost } from './tls-error.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
@@ -41,6 +50,9 @@ const CIPHERS = `${DEFAULT_CIPHERS}:!kDHE`
 
 /** The names in a certificate may take 100 KB, and a stranger wrote them. */
 const MISMATCH_LENGTH_MAX = 200
+
+/** How often the bytes of a handshake are counted. A flood gets as far as it can in that time; its bytes are dropped, not kept. */
+const COUNT_EVERY_MS = 10
 
 /**
  * Read the files that the parameters name. Rejects with `signal.reason`, and with Fault 'config' for a file that cannot be
@@ -128,6 +140,7 @@ export async function secure(
   { host, sendServerName, verify, node }: TlsOptions,
   signal: AbortSignal,
 ): Promise<{ readonly socket: TLSSocket; readonly tls: TlsFacts }> {
+  const bytesBefore = socket.bytesRead
   const secured = openTls({
     ...node,
     socket,
@@ -143,7 +156,16 @@ export async function secure(
     const onError = (error: NodeJS.ErrnoException) => reject(lost(error, 'ETLS'))
     const onClose = () => reject(new TransportError('ECLOSED', 'the connection was closed during the TLS handshake'))
     secured.once('secureConnect', resolve).once('error', onError).once('close', onClose)
-    return () => secured.off('secureConnect', resolve).off('error', onError).off('close', onClose)
+    // Of records that OpenSSL drops Node tells nobody.
+    const stopCounting = watch(() => {
+      const received = socket.bytesRead - bytesBefore
+      const limit = LIMITS.tlsHandshakeBytesMax
+      if (received > limit) reject(new Fault({ kind: 'limit', what: 'bytes of the TLS handshake', limit, received }))
+    }, COUNT_EVERY_MS)
+    return () => {
+      stopCounting()
+      secured.off('secureConnect', resolve).off('error', onError).off('close', onClose)
+    }
   })
   // Asked for once: asked again, in whichever form, Node 20 says that there is none.
   const certificate = secured.getPeerX509Certificate()
@@ -179,9 +201,32 @@ function findRejection(
     return `server certificate (${String(secured.authorizationError ?? 'there is none')})`
   }
   if (verify === 'the chain') return null
-  const mismatch = checkServerIdentity(host, certificate.toLegacyObject())
-  if (mismatch === undefined) return null
-  const { message } = mismatch
+  const message = findMismatch(host, certificate.toLegacyObject())
+  if (message === null) return null
   const bounded = message.length > MISMATCH_LENGTH_MAX ? `${message.slice(0, MISMATCH_LENGTH_MAX - 1)}…` : message
   return `server certificate (${printable(bounded)})`
+}
+
+/** A star that stands for something else than a whole first label. */
+const STAR_IN_PART = { ofName: /(?<!^)\*|\*(?!\.)/g, ofNames: /(?<!DNS:)\*|\*(?!\.)/g }
+
+/**
+ * Node lets `f*.example.org` stand for foo.example.org; in libpq a star stands for the whole first label or for nothing
+ * (wildcard_certificate_match in fe-secure-common.c; RFC 9525 section 6.3). So Node is asked a second time, with every
+ * other star made a character that no host has. X509Certificate.checkHost has an option for it, but lets no star stand
+ * for a label with an underscore, as libpq does.
+ */
+function findMismatch(host: string, certificate: PeerCertificate): string | null {
+  const mismatch = checkServerIdentity(host, certificate)
+  if (mismatch !== undefined) return mismatch.message
+  const { subject, subjectaltname } = certificate
+  const commonNames = [subject?.CN ?? []].flat()
+  const strict = {
+    ...certificate,
+    subject: { ...subject, CN: commonNames.map((name) => name.replaceAll(STAR_IN_PART.ofName, '\ufffd')) },
+    subjectaltname: subjectaltname?.replaceAll(STAR_IN_PART.ofNames, '\ufffd'),
+  }
+  if (checkServerIdentity(host, strict as object as PeerCertificate) === undefined) return null
+  const names = subjectaltname ?? commonNames.join(', ')
+  return `Host: ${host} matches only by a wildcard for part of a label, which does not count: ${names}`
 }

@@ -29,6 +29,13 @@ export const LIMITS = {
    */
   stringBytesMax: 0x1fff_ffe8,
 
+  /**
+   * What a server may send until TLS is up. OpenSSL takes a list of certificates of 100 KB, as many names of authorities,
+   * 20 kB for a ServerHello and for its extensions each, and a record for OCSP: all together come to 261,184 bytes
+   * (SSL_MAX_CERT_LIST_DEFAULT in ssl.h, statem_clnt.c). What it drops, such as HelloRequest, it takes without end.
+   */
+  tlsHandshakeBytesMax: 256 * 1024,
+
   /** Notices before ReadyForQuery. A login trigger may raise a few; without a bound they never end. */
   startupNoticesMax: 64,
 

@@ -201,6 +201,15 @@ describe("the user's own files", () => {
     })
   })
 
+  test('are told from those that were given', () => {
+    expect(readTls({}, equipped).found).toEqual(['sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslcrl'])
+    expect(readTls({}).found).toEqual([])
+    expect(readTls({ sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key', sslcrl: 'crl' }, equipped).found).toEqual([])
+    expect(readTls({ sslrootcert: 'ca', sslkey: 'key' }, equipped).found).toEqual(['sslcert', 'sslcrl'])
+    expect(readTls({ sslpassword: 'open' }, equipped).found).toEqual(['sslrootcert', 'sslcert', 'sslkey', 'sslcrl'])
+    expect(readTls({ sslmode: 'disable' }, equipped).found).toEqual([])
+  })
+
   test('hold no revoked certificates without trusted ones in a file', () => {
     expect(readTls({}, withFiles('root.crl')).revocationList).toBeNull()
     expect(readTls({ sslrootcert: 'system' }, equipped).revocationList).toBeNull()
@@ -243,12 +252,24 @@ describe('nothing to verify the server with', () => {
 describe('a certificate without its key', () => {
   test.each([
     ['given', { sslcert: 'cert' }, machine()],
-    ["the user's own", {}, withFiles('postgresql.crt')],
+    ["the user's own", { sslmode: 'require' as const }, withFiles('postgresql.crt')],
   ])('is refused: %s', (_, target, surroundings) => {
     const failure = refused(target, surroundings)
     expect(failure.parameter).toBe('sslkey')
     expect(failure.problem).toContain('give its file, or sslcertmode disable')
   })
+
+  test.each(['allow', 'prefer'] as const)(
+    "is missed only when it is read, if the certificate is the user's own and sslmode is %s",
+    (sslmode) => {
+      expect(readTls({ sslmode }, withFiles('postgresql.crt'))).toMatchObject({
+        certificate: home('postgresql.crt'),
+        key: home('postgresql.key'),
+        found: ['sslcert', 'sslkey', 'sslpassword'],
+      })
+      expect(refused({ sslmode, sslcert: 'cert' }, withFiles('postgresql.crt')).parameter).toBe('sslkey')
+    },
+  )
 
   test('does not matter without TLS', () => {
     expect(readTls({ sslmode: 'disable', sslcert: 'cert' })).toMatchObject({ certificate: 'cert', key: null })

@@ -30,6 +30,7 @@ test('nothing given means: everything as in libpq', () => {
       key: null,
       keyPassword: null,
       revocationList: null,
+      found: [],
       sendServerName: true,
       certificateMode: 'allow',
       minVersion: 'TLSv1.2',

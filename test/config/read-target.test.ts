@@ -73,6 +73,7 @@ describe('an object', () => {
         key: '/key',
         keyPassword: new Secret('open'),
         revocationList: '/crl',
+        found: [],
         sendServerName: false,
         certificateMode: 'allow',
         minVersion: 'TLSv1.3',

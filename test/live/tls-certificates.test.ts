@@ -188,6 +188,7 @@ describe('files', () => {
   it('that hold something else are an error, which names the parameter, before anybody is dialed', async () => {
     await live.heed()
     for (const [parameter, changes] of [
+      ['sslrootcert', { sslrootcert: pathOf('client.key') }],
       ['sslcert', { sslcert: pathOf('ca.crl'), sslkey: pathOf('client.key') }],
       ['sslkey', { sslcert: pathOf('client.crt'), sslkey: pathOf('client.crt') }],
       // Of another certificate: of the same algorithm, and of another one.
@@ -200,12 +201,6 @@ describe('files', () => {
       expect(error).toMatchObject({ phase: 'Disconnected', failure: { kind: 'config', parameter } })
     }
     expect(await live.stories()).toEqual([])
-  })
-
-  it('of trusted certificates that hold none trust nobody', async () => {
-    const error = await handshakeFailureOf(connect(target({ sslmode: 'verify-ca', sslrootcert: pathOf('client.key') })))
-    expect(error).toMatchObject({ phase: 'SecuringTransport', failure: { kind: 'unproven' } })
-    expect(sentIn(error)).toEqual(['SSLRequest'])
   })
 })
 

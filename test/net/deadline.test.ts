@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
-import { type Clock, Deadline, monotonicClock } from '../../src/net/deadline.ts'
+import { type Clock, Deadline, monotonicClock, watch } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
@@ -554,5 +554,33 @@ describe('the clock of the machine', () => {
     } finally {
       vi.useRealTimers()
     }
+  })
+})
+
+describe('a watch', () => {
+  it('checks every so often, with one timer, until it is stopped', () => {
+    const clock = new VirtualClock()
+    const check = vi.fn()
+    const stop = watch(check, 10, clock)
+    expect(check).not.toHaveBeenCalled()
+    clock.advance(9)
+    expect(check).not.toHaveBeenCalled()
+    clock.advance(21)
+    expect(check).toHaveBeenCalledTimes(3)
+    expect(clock.timersMax).toBe(1)
+    stop()
+    stop()
+    expect(clock.activeTimers).toBe(0)
+    clock.advance(100)
+    expect(check).toHaveBeenCalledTimes(3)
+  })
+
+  it('can be stopped by its own check', () => {
+    const clock = new VirtualClock()
+    const check = vi.fn(() => stop())
+    const stop = watch(check, 10, clock)
+    clock.advance(100)
+    expect(check).toHaveBeenCalledOnce()
+    expect(clock.activeTimers).toBe(0)
   })
 })

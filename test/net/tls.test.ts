@@ -2,17 +2,19 @@ import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { getEventListeners, once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/auth/secret.ts'
 import { openSocket } from '../../src/net/socket.ts'
-import { readTlsOptions, type TlsParameters } from '../../src/net/tls.ts'
+import { readTlsOptions, secure as secureSocket, type TlsParameters } from '../../src/net/tls.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { Fault } from '../../src/protocol/failure.ts'
+import { LIMITS } from '../../src/protocol/limits.ts'
 import type { TlsFacts } from '../../src/state/handshake/states.ts'
+import { issueCertificate } from '../../src/testing/certificate.ts'
 import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
@@ -133,6 +135,8 @@ describe('the files of the configuration', () => {
   })
 
   it.each([
+    // Node would take it, and trust nobody.
+    ['sslrootcert', { rootCertificate: pathOf('client.key') }],
     ['sslcert', { certificate: pathOf('client.key'), key: pathOf('client.key') }],
     ['sslkey', { certificate: pathOf('client.crt'), key: pathOf('client.crt') }],
     ['sslpassword', { certificate: pathOf('client.crt'), key: pathOf('client-encrypted.key') }],
@@ -150,6 +154,15 @@ describe('the files of the configuration', () => {
     const error = await failureOf(readOptions(changes))
     expect(error).toMatchObject({ failure: { kind: 'config', parameter } })
     expect((error as Error).message).not.toContain('barley')
+  })
+
+  it('are an error if they hold DER where Node reads PEM, and would trust nobody', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pg-deadline-tls-'))
+    const path = join(directory, 'ca.der')
+    writeFileSync(path, new X509Certificate(read('ca.crt')).raw)
+    const error = await failureOf(readOptions({ rootCertificate: path }))
+    expect(error).toMatchObject({ failure: { kind: 'config', parameter: 'sslrootcert' } })
+    rmSync(directory, { recursive: true })
   })
 
   it('are an error if certificate and key are not a pair, whatever their algorithms', async () => {
@@ -330,6 +343,84 @@ describe('what of the certificate must be believed', () => {
     await using byName = await listen({ cert: read('common-name.crt') })
     expect((await secure(byName, full, 'localhost')).tls.rejection).toBe(null)
     expect((await secure(byName, full, '127.0.0.1')).tls.rejection).toContain('127.0.0.1')
+  })
+})
+
+describe('a star in a certificate', () => {
+  const authority = issueCertificate({ commonName: 'authority of stars', isAuthority: true })
+  const full = { mode: 'verify-full', nodeOptions: { ca: authority.certificate } } as const
+
+  async function rejectionOf(host: string, names: { readonly commonName: string; readonly names?: readonly string[] }) {
+    const { certificate, privateKey } = issueCertificate({ ...names, issuer: authority })
+    await using listener = await listen({ cert: certificate, key: privateKey })
+    return (await secure(listener, full, host)).tls.rejection
+  }
+
+  // The pattern stands in subjectAltName, and then, where there is none, in the common name.
+  const everywhere = (pattern: string) => [{ commonName: 'x', names: [pattern] }, { commonName: pattern }]
+
+  it.each([
+    ['*.a.example', 'db.a.example'],
+    ['*.a.example', 'DB.A.Example'],
+    ['*.a.example', 'db.a.example.'],
+    ['*.a.example', 'xn--bcher-kva.a.example'],
+    // libpq and Node let it stand for these; X509Certificate.checkHost does not.
+    ['*.a.example', 'db_1.a.example'],
+    ['*.a_b.example', 'db.a_b.example'],
+    ['db.a.example', 'db.a.example'],
+  ])('may be the first label: %s is %s', async (pattern, host) => {
+    for (const names of everywhere(pattern)) expect(await rejectionOf(host, names)).toBe(null)
+  })
+
+  it.each([
+    ['f*.a.example', 'foo.a.example'],
+    ['f*.a.example', 'foo.a.example.'],
+    ['*o.a.example', 'foo.a.example'],
+    ['f*o.a.example', 'foo.a.example'],
+    ['f*.a.example', 'f_1.a.example'],
+    // The star may stand for nothing.
+    ['db*.a.example', 'db.a.example'],
+  ])('may not be a part of it, and the sentence says so: %s is not %s', async (pattern, host) => {
+    for (const names of everywhere(pattern)) {
+      const rejection = await rejectionOf(host, names)
+      expect(rejection).toContain('matches only by a wildcard for part of a label, which does not count')
+      expect(rejection).toContain(host)
+      expect(rejection).toContain(pattern)
+    }
+  })
+
+  it.each([
+    ['a.*.example', 'a.b.example'],
+    ['*.a.example', 'b.b.a.example'],
+    ['*.a.example', 'a.example'],
+    ['*.*.example', 'b.a.example'],
+    ['**.a.example', 'b.a.example'],
+    ['*.example', 'a.example'],
+  ])('stands for nothing else: %s is not %s', async (pattern, host) => {
+    for (const names of everywhere(pattern)) expect(await rejectionOf(host, names)).toContain('does not match')
+  })
+
+  it('in part of a label takes nothing from the names beside it', async () => {
+    const names = ['f*.a.example', 'foo.a.example', '*.b.example']
+    expect(await rejectionOf('foo.a.example', { commonName: 'x', names })).toBe(null)
+    expect(await rejectionOf('foo.b.example', { commonName: 'x', names })).toBe(null)
+    expect(await rejectionOf('fob.a.example', { commonName: 'x', names })).toContain('does not count')
+  })
+
+  it('in the common name is not looked at where there is another name', async () => {
+    const names = { commonName: '*.a.example', names: ['db.b.example'] }
+    expect(await rejectionOf('db.a.example', names)).toContain('does not match')
+  })
+
+  it('does not come out of a name that holds a comma: CVE-2021-44532', async () => {
+    const names = { commonName: 'x', names: ['db.b.example, DNS:*.a.example'] }
+    expect(await rejectionOf('db.a.example', names)).toContain('does not match')
+  })
+
+  it('does not concern an address', async () => {
+    const names = { commonName: 'x', names: ['f*.a.example', '127.0.0.1'] }
+    expect(await rejectionOf('127.0.0.1', names)).toBe(null)
+    expect(await rejectionOf('127.0.0.2', names)).toContain('127.0.0.2')
   })
 })
 
@@ -627,5 +718,93 @@ describe('a handshake', () => {
       expect(getEventListeners(controller.signal, 'abort')).toEqual([])
       transport.destroy()
     }
+  })
+})
+
+describe('the bytes of a handshake', () => {
+  const LIMIT = LIMITS.tlsHandshakeBytesMax
+  // record: handshake, TLS 1.2, 4 bytes: HelloRequest, which OpenSSL drops
+  const helloRequest = Buffer.from('160303000400000000', 'hex')
+
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** A socket that is ours to look at, with a handshake under way whose watch runs when a test says so. */
+  async function begin(listener: Listener) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const options = await readOptions({})
+    const socket = connect({ host: '127.0.0.1', port: listener.port })
+    socket.on('error', () => {})
+    const peer = await listener.accept()
+    peer.write('S')
+    await once(socket, 'data')
+    const settled = vi.fn()
+    const securing = failureOf(secureSocket(socket, options, caller.signal)).finally(settled)
+    peer.resume()
+    await once(peer, 'data')
+    return { socket, peer, securing, settled }
+  }
+
+  async function receive({ socket, peer }: { socket: Socket; peer: Socket }, bytes: Buffer): Promise<void> {
+    const before = socket.bytesRead
+    peer.write(bytes)
+    await untilTrue(() => socket.bytesRead === before + bytes.length, 'all of it is read')
+  }
+
+  it('may be as many as the limit says, and one more is a failure, told with both numbers', async () => {
+    await using listener = await Listener.tcp()
+    const handshake = await begin(listener)
+    await receive(handshake, Buffer.alloc(LIMIT, helloRequest))
+    vi.advanceTimersByTime(1_000)
+    await turn()
+    expect(handshake.settled).not.toHaveBeenCalled()
+    expect(vi.getTimerCount()).toBe(1)
+
+    await receive(handshake, Buffer.alloc(1, helloRequest.subarray(LIMIT % helloRequest.length)))
+    vi.advanceTimersByTime(10)
+    expect(await handshake.securing).toMatchObject({
+      failure: { kind: 'limit', what: 'bytes of the TLS handshake', limit: LIMIT, received: LIMIT + 1 },
+    })
+    expect(vi.getTimerCount()).toBe(0)
+    handshake.socket.destroy()
+  })
+
+  it.each([
+    ['an abort', () => caller.abort(REASON)],
+    ['the end of the connection', (peer: Socket) => peer.end()],
+    ['a reset', (peer: Socket) => peer.resetAndDestroy()],
+    ['an error of TLS', (peer: Socket) => peer.write('HTTP/1.1 400 Bad Request')],
+  ])('are not counted any more after %s', async (_what, end) => {
+    await using listener = await Listener.tcp()
+    const { socket, peer, securing } = await begin(listener)
+    expect(vi.getTimerCount()).toBe(1)
+    end(peer)
+    await securing
+    expect(vi.getTimerCount()).toBe(0)
+    socket.destroy()
+  })
+
+  it('are not counted any more once TLS is up', async () => {
+    await using listener = await listen()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { transport } = await secure(listener)
+    expect(vi.getTimerCount()).toBe(0)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.write(Buffer.alloc(LIMIT + 1))
+    for (let received = 0; received <= LIMIT; ) received += (await transport.read(caller.signal))?.length ?? 0
+  })
+
+  it('suffice for nearly the longest list of certificates that OpenSSL takes, 100 KB', async () => {
+    const authority = read('ca.crt')
+    const { raw } = new X509Certificate(authority)
+    const chain = authority.repeat(Math.floor(95_000 / raw.length))
+    await using listener = await listen({ cert: `${read('server.crt')}${chain}` })
+    const options = await readOptions({})
+    const socket = connect({ host: '127.0.0.1', port: listener.port })
+    await secureSocket(socket, options, caller.signal)
+    expect(socket.bytesRead).toBeGreaterThan(95_000)
+    expect(socket.bytesRead).toBeLessThan(LIMIT / 2)
+    socket.destroy()
   })
 })

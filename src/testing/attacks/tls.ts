@@ -297,11 +297,39 @@ const GARBAGE: readonly (readonly [name: string, bytes: Buffer | string])[] = [
 const helloRequests = Buffer.concat([Buffer.from([0x16, 3, 3, 0x40, 0]), Buffer.alloc(0x4000)])
 
 const endless = [
-  stall(
+  attack(
     'tls/flood-of-hello-requests',
     'sends HelloRequest without end in place of a ServerHello',
-    { text: 'Progress that TLS makes of nothing does not extend the deadline.', source: 'RFC 5246 section 7.4.1.1' },
+    { text: 'What TLS drops in silence has a bound too.', source: 'RFC 5246 section 7.4.1.1' },
     insteadOfTls((peer) => peer.flood(helloRequests)),
+    ['limit', 'SecuringTransport'],
+    { target: REQUIRE, sent: HELLO },
+  ),
+  attack(
+    'tls/direct-flood-of-hello-requests',
+    'sends HelloRequest without end on a direct connection',
+    { text: 'What TLS drops in silence has a bound too.', source: 'RFC 5246 section 7.4.1.1' },
+    async (peer) => {
+      const header = await peer.expectBytes(5)
+      await peer.expectBytes(header.readUInt16BE(3))
+      await peer.flood(helloRequests)
+    },
+    ['limit', 'SecuringTransport'],
+    { target: DIRECT, sent: ['ClientHello'] },
+  ),
+  attack(
+    'tls/flood-of-hello-requests-under-prefer',
+    'sends HelloRequest without end where we could go on without TLS',
+    { text: 'A server that floods is not given a second attempt, in plaintext.', source: 'RFC 5246 section 7.4.1.1' },
+    insteadOfTls((peer) => peer.flood(helloRequests)),
+    ['limit', 'SecuringTransport'],
+    { target: { sslmode: 'prefer' }, sent: HELLO },
+  ),
+  stall(
+    'tls/drip-of-hello-requests',
+    'sends a HelloRequest every 20 ms in place of a ServerHello',
+    { text: 'Progress that TLS makes of nothing does not extend the deadline.', source: 'RFC 5246 section 7.4.1.1' },
+    insteadOfTls((peer) => peer.trickle(Buffer.from([0x16, 3, 3, 0, 4, 0, 0, 0, 0]), 20)),
     'SecuringTransport',
     { target: REQUIRE, sent: HELLO },
   ),
