@@ -55,7 +55,7 @@ ${places.map((place) => placeLine(place, clients, verdicts)).join('')}
 - postgres.js connects when it is first asked for something: \`select 1\` is part of its connect.
 - pg and pg-pool know one host. pg-pool is asked for its first client.
 - Nobody calls \`end()\` on what has failed. pg needs it once it has refused the iterations: until then its connection lives.
-- In key derivation the server asks for 8,000,000 iterations of PBKDF2; then the same with the bound raised, if there is one.
+- In key derivation the server asks for 12,000,000 iterations of PBKDF2; then the same with the bound raised, if there is one.
 - Where a client's own loop is blocked, from 0.5 s to 1.5 s after the call, it cannot end before that: the overshoot counts
   from there.
 - Behind the black hole stands an honest server. Who gives up at the deadline has not come to it.

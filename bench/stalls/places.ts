@@ -53,7 +53,7 @@ export interface Place {
 }
 
 /** Seconds of work on any machine. */
-const ITERATIONS = 8_000_000
+const ITERATIONS = 12_000_000
 const BLOCK = { afterMs: 500, durationMs: 1_000 }
 
 const notice = encodeBackend({
@@ -93,7 +93,7 @@ export const PLACES: readonly Place[] = [
   },
   {
     id: 'iterations',
-    title: 'key derivation (8 M iterations)',
+    title: 'key derivation (12 M iterations)',
     stage: 'derivation',
     hosts: [(peer) => approach(peer, 'AwaitingSaslOutcome', { iterations: ITERATIONS })],
   },
