@@ -50,7 +50,7 @@ export async function cancelWith(
       runtime,
       {
         ...errand,
-        endpoint: endpointOf(remote, errand.endpoint),
+        endpoint: endpointOf(remote),
         attempt: {
           ...errand.attempt,
           needsLookup: false,
@@ -86,9 +86,8 @@ const KEYLESS: Failure = {
   supported: ['a session with backendKeyData'],
 }
 
-/** The same address, not another one of the same name; the name stays, for TLS. */
-function endpointOf(remote: Remote, endpoint: Endpoint): Endpoint {
+/** The same address, not another one of the same name. The name, for TLS, stands in the errand's tlsOptions. */
+function endpointOf(remote: Remote): Endpoint {
   if ('path' in remote) return { transport: 'unix', path: remote.path }
-  const host = endpoint.transport === 'tcp' ? endpoint.host : remote.address
-  return { transport: 'tcp', host, ...remote }
+  return { transport: 'tcp', host: remote.address, ...remote }
 }

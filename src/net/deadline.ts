@@ -154,8 +154,11 @@ export class Deadline implements Disposable {
    * longer never expires of itself: the failure is the parent's.
    */
   slice(timeoutMs: number): Deadline {
-    const slice = new Deadline({ timeoutMs, signal: this.signal, clock: this.#timetable })
-    if (timeoutMs >= this.remaining()) {
+    const lastsAsLong = timeoutMs >= this.remaining()
+    // Not even at once, where the time is up already and the timer has not been called yet.
+    const startedMs = lastsAsLong ? Number.POSITIVE_INFINITY : this.#timetable.now()
+    const slice = new Deadline({ timeoutMs, signal: this.signal, clock: this.#timetable, startedMs })
+    if (lastsAsLong) {
       slice.#cancelExpiry()
       slice.#expiresAtMs = this.#expiresAtMs
     }

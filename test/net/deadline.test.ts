@@ -448,6 +448,20 @@ describe('if the event loop was blocked beyond the deadline', () => {
     expect(slice.signal.reason).toBe(parent.signal.reason)
   })
 
+  it.each([0, 100])('and of a slice of %s ms that is taken meanwhile, the failure is the parent’s', (timeoutMs) => {
+    const clock = new VirtualClock()
+    const parent = new Deadline({ timeoutMs: 250, clock })
+    clock.block(300)
+    const slice = parent.slice(timeoutMs)
+    expect(slice.timeoutMs).toBe(timeoutMs)
+    expect(slice.signal.aborted).toBe(false)
+    expect(slice.remaining()).toBe(0)
+    clock.advance(0)
+    clock.advance(0)
+    expect(slice.expired).toBe(false)
+    expect(slice.signal.reason).toBe(parent.signal.reason)
+  })
+
   it('by no more than a timer is late at any time, it is over at once', () => {
     const clock = new VirtualClock()
     const deadline = new Deadline({ timeoutMs: 250, clock })
