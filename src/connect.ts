@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Errand, type Failed, failureOf, makeAttempt, type Runtime, type Succeeded } from './attempt.ts'
-import { cancelWith } from './cancel.ts'
+import { type CancelTarget, cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
@@ -189,9 +189,18 @@ function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Erra
 
 function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, wire }: Succeeded): Session {
   if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
+  const { endpoint, tlsOptions } = errand
+  const { keepalives, keyCache, loadBalanceHosts } = errand.settings
+  // What a session keeps, for as long as it lives: no password, no function for one, no keys.
+  const lasting: CancelTarget['errand'] = {
+    endpoint,
+    tlsOptions,
+    attempt: { ...errand.attempt, hasPassword: false, scramKeys: null },
+    settings: { keepalives, keyCache, loadBalanceHosts },
+  }
   const key = state.backendKeyData
   const cancel = (options: WaitOptions) => {
-    return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
+    return cancelWith(runtime, { errand: lasting, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
   return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel })
 }
