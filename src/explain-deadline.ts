@@ -7,7 +7,7 @@ import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { isIpAddress } from './net/endpoint.ts'
-import { chooseTimeout, planVisits, shareOf, showEndpoint } from './plan.ts'
+import { chooseTimeout, planTurns, planVisits, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
 import { HandshakeError } from './state/errors.ts'
 import type { SessionWanted } from './state/handshake/session-wanted.ts'
@@ -62,13 +62,10 @@ export function explainDeadline(target: string | ConnectTarget, options: Connect
   return {
     timeoutMs,
     source: sourceOf(settings, options),
-    visits: visits.map(({ endpoint, sessionWanted, encryptions }, index) => ({
-      endpoint: showEndpoint(endpoint),
-      sessionWanted,
-      encryptions,
-      sliceMs: shareOf(timeoutMs, visits.length),
-      begunByMs: index === 0 ? 0 : index * shareOf(timeoutMs, visits.length),
-    })),
+    visits: planTurns(timeoutMs, visits.length).map(({ begunByMs, sliceMs }, index) => {
+      const { endpoint, sessionWanted, encryptions } = visits[index] as Visit
+      return { endpoint: showEndpoint(endpoint), sessionWanted, encryptions, sliceMs, begunByMs }
+    }),
     upperBoundMs: timeoutMs,
     libpq: explainLibpq(settings, timeoutMs, visits.length),
   }
