@@ -207,7 +207,8 @@ function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, 
 
 /** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */
 function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void {
-  const timeoutMs = deadline.remaining()
+  // Whole milliseconds: reading the configuration has taken a fraction of one, which must not refuse who has just enough.
+  const timeoutMs = Math.ceil(deadline.remaining())
   if (leastMs === undefined || timeoutMs >= leastMs || deadline.signal.aborted) return
   throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
 }
