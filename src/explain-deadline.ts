@@ -78,7 +78,13 @@ function read(target: string | ConnectTarget, options: ConnectOptions): Settings
     return readSettings(target)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    throw new HandshakeError('Disconnected', error.failure, [], [])
+    throw new HandshakeError(
+      'Disconnected',
+      error.failure,
+      [],
+      [],
+      error.cause === undefined ? {} : { cause: error.cause },
+    )
   }
 }
 
