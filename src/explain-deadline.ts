@@ -99,18 +99,19 @@ function explainLibpq(
   timeoutMs: number,
   visits: number,
 ): DeadlineExplanation['libpq'] {
-  const isLimited = Number.isFinite(timeoutMs)
-  // Whole seconds; up to libpq 16 a 1 counted as 2.
-  const connectTimeoutSeconds = isLimited ? Math.max(2, Math.ceil(timeoutMs / 1_000)) : 0
-  if (!isLimited) {
-    const reason = 'without connect_timeout libpq waits for ever'
-    return { connectTimeoutSeconds, upperBoundMs: Number.POSITIVE_INFINITY, reasons: [reason] }
+  if (!Number.isFinite(timeoutMs)) {
+    const reasons = ['without connect_timeout libpq waits for ever']
+    return { connectTimeoutSeconds: 0, upperBoundMs: Number.POSITIVE_INFINITY, reasons }
   }
+  // 0 would be no limit.
+  const connectTimeoutSeconds = Math.max(1, Math.ceil(timeoutMs / 1_000))
+  const secondsMax = Math.max(2, connectTimeoutSeconds)
   const names = hosts.flatMap((endpoint) => {
     return endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host) ? [endpoint.host] : []
   })
   const reasons = [
-    `connect_timeout counts whole seconds and 2 at least: ${connectTimeoutSeconds}`,
+    `connect_timeout counts whole seconds: ${connectTimeoutSeconds}`,
+    ...(connectTimeoutSeconds < secondsMax ? ['up to libpq 16 a 1 counts as 2'] : []),
     ...(visits > 1 ? [`it begins anew for every host: ${visits} times`] : []),
     ...(targetSessionAttrs === 'prefer-standby' ? ['prefer-standby may go over all hosts twice'] : []),
     ...(names.length > 0
@@ -119,6 +120,6 @@ function explainLibpq(
         ]
       : []),
   ]
-  const upperBoundMs = names.length > 0 ? Number.POSITIVE_INFINITY : visits * connectTimeoutSeconds * 1_000
+  const upperBoundMs = names.length > 0 ? Number.POSITIVE_INFINITY : visits * secondsMax * 1_000
   return { connectTimeoutSeconds, upperBoundMs, reasons }
 }
