@@ -15,7 +15,7 @@ import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
 import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
-import { type Failure, Fault } from './protocol/failure.ts'
+import { Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
@@ -134,7 +134,7 @@ async function visitHosts(
       const outcome = await visitHost(course, visit, slice)
       if (outcome instanceof Session) return outcome
       const { phase, failure, cause } = outcome
-      if (index + 1 === visits.length || isOver(deadline, failure) || !mayTryNextHost(phase, failure)) {
+      if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure)) {
         throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
       }
     }
@@ -157,7 +157,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
   const [other, ...rest] = others
-  if (other === undefined || isOver(deadline, failure) || !mayTryOther(encryption, secured, phase, failure)) {
+  if (other === undefined || isOver(deadline) || !mayTryOther(encryption, secured, phase, failure)) {
     return outcome
   }
   return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice)
@@ -213,9 +213,9 @@ function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void
   throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
 }
 
-/** Whether there is no time for another attempt. */
-function isOver(deadline: Deadline, { kind }: Failure): boolean {
-  return deadline.signal.aborted && (kind === 'deadline' || kind === 'aborted')
+/** Whether there is no time for another attempt: then what came first counts. */
+function isOver(deadline: Deadline): boolean {
+  return deadline.remaining() === 0
 }
 
 /** AbortError.cause is the caller's reason itself; otherwise it is what the operating system said, if anything. */
