@@ -26,13 +26,14 @@ export function passwordOf({ password }: Pick<Settings, 'password'>, connectSign
   let asked: Promise<unknown> | undefined
   // Of its own, since the connect may end in other ways than by its deadline.
   const controller = new AbortController()
+  const onEnd = () => controller.abort(connectSignal.reason)
   return {
     exists: password !== null,
 
     begin() {
       if (typeof password !== 'function' || asked !== undefined) return
       // A function that throws at once fails like one that rejects.
-      connectSignal.addEventListener('abort', () => controller.abort(connectSignal.reason))
+      connectSignal.addEventListener('abort', onEnd)
       asked = (async () => password(controller.signal))()
       asked.catch(() => {})
     },
@@ -54,6 +55,7 @@ export function passwordOf({ password }: Pick<Settings, 'password'>, connectSign
     },
 
     end() {
+      connectSignal.removeEventListener('abort', onEnd)
       controller.abort(new DOMException('the connect has settled', 'AbortError'))
     },
   }
