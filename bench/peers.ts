@@ -1,7 +1,6 @@
 /** The peers, with the little of their interfaces that is needed here, and their versions. */
-import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { installedVersion } from './installed-version.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -31,9 +30,3 @@ export const NAMES = {
   pg: `pg ${installedVersion('pg')}`,
   postgres: `postgres.js ${installedVersion('postgres')}`,
 } as const
-
-/** Not every package lets its package.json be imported. */
-function installedVersion(name: string): string {
-  const folder = (require.resolve.paths(name) ?? []).find((one) => existsSync(join(one, name)))
-  return JSON.parse(readFileSync(join(String(folder), name, 'package.json'), 'utf8')).version
-}

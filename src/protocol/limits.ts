@@ -30,9 +30,9 @@ export const LIMITS = {
   stringBytesMax: 0x1fff_ffe8,
 
   /**
-   * What a server may send until TLS is up. OpenSSL takes a list of certificates of 100 KB, as many names of authorities,
-   * 20 kB for a ServerHello and for its extensions each, and a record for OCSP: all together come to 261,184 bytes
-   * (SSL_MAX_CERT_LIST_DEFAULT in ssl.h, statem_clnt.c). What it drops, such as HelloRequest, it takes without end.
+   * What a server may send until TLS is up. OpenSSL bounds every message, the longest ones (certificates, names of
+   * authorities, key exchange) at 100 KB (SSL_MAX_CERT_LIST_DEFAULT, ssl.h; SERVER_KEY_EXCH_MAX_LENGTH, statem_local.h); all that
+   * a server really sends comes to some KB. What OpenSSL drops, such as HelloRequest, it takes without end.
    */
   tlsHandshakeBytesMax: 256 * 1024,
 

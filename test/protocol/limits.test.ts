@@ -28,6 +28,7 @@ describe('a limit', () => {
       bodyBytesMax: 30_000,
       longBodyBytesMax: 1_073_741_823,
       stringBytesMax: 536_870_888,
+      tlsHandshakeBytesMax: 262_144,
       startupNoticesMax: 64,
       startupNotificationsMax: 64,
       noticesKeptMax: 1_000,

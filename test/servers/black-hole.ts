@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -48,10 +49,20 @@ export class BlackHole implements AsyncDisposable {
       const filler = connect({ host: '127.0.0.1', port })
       filler.on('error', () => {})
       fillers.push(filler)
-      if (!(await connects(filler))) return new BlackHole(port, end)
+      if (await connects(filler)) continue
+      filler.destroy()
+      return new BlackHole(port, end)
     }
     await end()
     throw new Error(`a queue of one connection took ${FILLERS_MAX} of them`)
+  }
+
+  /** Whether nobody is dialing any more. Of Linux's own list of sockets: the other end cannot know. */
+  get isDeserted(): boolean {
+    const port = this.port.toString(16).toUpperCase().padStart(4, '0')
+    const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n')
+    // Remote address, then the state: 02 is SYN_SENT.
+    return !lines.some((line) => new RegExp(`^\\s*\\d+: \\S+ [0-9A-F]{8}:${port} 02 `).test(line))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
