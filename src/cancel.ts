@@ -8,6 +8,7 @@ import { type Errand, failureOf, makeAttempt, type Runtime } from './attempt.ts'
 import { Deadline } from './net/deadline.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { Remote } from './net/transport.ts'
+import { passwordOf } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { HandshakeError } from './state/errors.ts'
 import type { BackendKeyFacts } from './state/handshake/states.ts'
@@ -20,8 +21,8 @@ const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
 
 /** The session whose query is to be cancelled. */
 export interface CancelTarget {
-  /** That of the connect. */
-  readonly errand: Errand
+  /** Of the connect's what still holds. Nothing that proves who we are: a session keeps no password for it. */
+  readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice'>
   /** Where it led. */
   readonly remote: Remote
   readonly isSecured: boolean
@@ -58,6 +59,7 @@ export async function cancelWith(
           encryption: isSecured ? 'required' : 'off',
           cancelKey: key,
         },
+        password: passwordOf({ password: null }, deadline.signal),
         deadline,
         slice: deadline,
       },

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Errand, type Failed, failureOf, makeAttempt, type Runtime, type Succeeded } from './attempt.ts'
-import { cancelWith } from './cancel.ts'
+import { type CancelTarget, cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
@@ -15,7 +15,7 @@ import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
 import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
-import { type Failure, Fault } from './protocol/failure.ts'
+import { Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
@@ -126,7 +126,7 @@ async function visitHosts(
 ): Promise<Session> {
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
-  const password = passwordOf(settings)
+  const password = passwordOf(settings, deadline.signal)
   const course: Course = { runtime, settings, deadline, timeline, password, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {
@@ -134,7 +134,7 @@ async function visitHosts(
       const outcome = await visitHost(course, visit, slice)
       if (outcome instanceof Session) return outcome
       const { phase, failure, cause } = outcome
-      if (index + 1 === visits.length || isOver(deadline, failure) || !mayTryNextHost(phase, failure)) {
+      if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure)) {
         throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
       }
     }
@@ -157,7 +157,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
   const [other, ...rest] = others
-  if (other === undefined || isOver(deadline, failure) || !mayTryOther(encryption, secured, phase, failure)) {
+  if (other === undefined || isOver(deadline) || !mayTryOther(encryption, secured, phase, failure)) {
     return outcome
   }
   return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice)
@@ -189,23 +189,33 @@ function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Erra
 
 function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, wire }: Succeeded): Session {
   if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
+  const { endpoint, tlsOptions } = errand
+  const { keepalives, keyCache, loadBalanceHosts } = errand.settings
+  // What a session keeps, for as long as it lives: no password, no function for one, no keys.
+  const lasting: CancelTarget['errand'] = {
+    endpoint,
+    tlsOptions,
+    attempt: { ...errand.attempt, hasPassword: false, scramKeys: null },
+    settings: { keepalives, keyCache, loadBalanceHosts },
+  }
   const key = state.backendKeyData
   const cancel = (options: WaitOptions) => {
-    return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
+    return cancelWith(runtime, { errand: lasting, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
   return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel })
 }
 
 /** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */
 function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void {
-  const timeoutMs = deadline.remaining()
+  // Whole milliseconds: reading the configuration has taken a fraction of one, which must not refuse who has just enough.
+  const timeoutMs = Math.ceil(deadline.remaining())
   if (leastMs === undefined || timeoutMs >= leastMs || deadline.signal.aborted) return
   throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
 }
 
-/** Whether there is no time for another attempt. */
-function isOver(deadline: Deadline, { kind }: Failure): boolean {
-  return deadline.signal.aborted && (kind === 'deadline' || kind === 'aborted')
+/** Whether there is no time for another attempt: then what came first counts. */
+function isOver(deadline: Deadline): boolean {
+  return deadline.remaining() === 0
 }
 
 /** AbortError.cause is the caller's reason itself; otherwise it is what the operating system said, if anything. */
