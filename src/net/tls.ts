@@ -5,7 +5,7 @@
  * Manual: #LIBPQ-SSL, #LIBPQ-CONNECT-SSLMODE and its neighbours.
  */
 
-import type { X509Certificate } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
 import {
@@ -89,6 +89,8 @@ export async function readTlsOptions(
   ]
   const rest = {
     ciphers: CIPHERS,
+    // The certificate of a second handshake would be verified by nobody. PostgreSQL has not negotiated again since 9.5.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(minVersion && { minVersion }),
     ...(maxVersion && { maxVersion }),
     ...nodeOptions,

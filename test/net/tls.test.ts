@@ -724,6 +724,17 @@ describe('a handshake', () => {
   })
 })
 
+describe('a second handshake', () => {
+  it('is refused: whose certificate it shows nobody would ask', async () => {
+    await using listener = await listen({ maxVersion: 'TLSv1.2' })
+    const { transport } = await secure(listener)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.renegotiate({}, () => {})
+    const error = await failureOf(transport.read(caller.signal))
+    expect(error).toBeInstanceOf(TransportError)
+  })
+})
+
 describe('the bytes of a handshake', () => {
   const LIMIT = LIMITS.tlsHandshakeBytesMax
   // record: handshake, TLS 1.2, 4 bytes: HelloRequest, which OpenSSL drops
