@@ -95,7 +95,7 @@ describe('a cancel request', () => {
     await expect(session.cancel()).resolves.toBeUndefined()
     expect(world.resolveHost).toHaveBeenCalledOnce()
     expect(world.dialed[1]?.destination).toMatchObject({
-      endpoint: { transport: 'tcp', host: 'db.example', address: '192.0.2.7', port: 6432 },
+      endpoint: { transport: 'tcp', host: '192.0.2.7', address: '192.0.2.7', port: 6432 },
       addresses: null,
     })
     expect(world.dialed[1]?.bytes).toEqual([
