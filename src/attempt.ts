@@ -98,7 +98,7 @@ export async function makeAttempt(
     try {
       switch (effect.do) {
         case 'beginPassword':
-          password.begin(signal)
+          password.begin()
           return null
         case 'fetchPassword':
           return { type: 'PasswordFetched', password: await password.fetch(signal) }

@@ -126,7 +126,7 @@ async function visitHosts(
 ): Promise<Session> {
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
-  const password = passwordOf(settings)
+  const password = passwordOf(settings, deadline.signal)
   const course: Course = { runtime, settings, deadline, timeline, password, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {

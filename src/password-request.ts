@@ -11,21 +11,22 @@ export interface PasswordRequest {
   /** Whether there is a password, or a function that gives one. */
   readonly exists: boolean
   /** Ask the function, if it is one and nobody has asked yet. Its failure is met by whoever fetches. */
-  begin(signal: AbortSignal): void
+  begin(): void
   /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
   fetch(signal: AbortSignal): Promise<Secret>
   /** The connect has settled: whoever is still busy for it is told to stop. */
   end(): void
 }
 
-export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRequest {
+/** `signal`: that of the whole connect. The slice of one host must not end what the next host will need. */
+export function passwordOf({ password }: Pick<Settings, 'password'>, signal: AbortSignal): PasswordRequest {
   let asked: Promise<unknown> | undefined
   // Of its own, since the connect may end in other ways than by its deadline.
   const controller = new AbortController()
   return {
     exists: password !== null,
 
-    begin(signal) {
+    begin() {
       if (typeof password !== 'function' || asked !== undefined) return
       // A function that throws at once fails like one that rejects.
       signal.addEventListener('abort', () => controller.abort(signal.reason))
@@ -33,10 +34,10 @@ export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRe
       asked.catch(() => {})
     },
 
-    async fetch(signal) {
+    async fetch(fetchSignal) {
       if (password instanceof Secret) return password
-      this.begin(signal)
-      const given = await until<unknown>(signal, (resolve, reject) => {
+      this.begin()
+      const given = await until<unknown>(fetchSignal, (resolve, reject) => {
         asked?.then(resolve, (cause: unknown) => reject(unusable('the function that was given for it failed', cause)))
         return () => {}
       })
