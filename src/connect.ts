@@ -163,9 +163,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
   const [other, ...rest] = others
-  if (other === undefined || isOver(deadline, failure) || !mayTryOther(encryption, secured, phase, failure)) {
-    return outcome
-  }
+  if (other === undefined || !mayTryOther(encryption, secured, phase, failure)) return outcome
   return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice)
 }
 
@@ -209,7 +207,7 @@ function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void
   throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
 }
 
-/** Whether there is no time for another attempt. */
+/** Whether there is no time for another host. */
 function isOver(deadline: Deadline, { kind }: Failure): boolean {
   return deadline.signal.aborted && (kind === 'deadline' || kind === 'aborted')
 }

@@ -312,8 +312,8 @@ describe('P4: a phase that the deadline does not cover', () => {
     const waiting = (Object.keys(AWAITED) as StateName[]).filter((name) => AWAITED[name] !== null && !others.test(name))
     expect(names).toEqual(['Disconnected', ...waiting])
 
-    for (const { state, enteredMs, leftMs } of waits) {
-      const timeoutMs = Math.floor((enteredMs + leftMs) / 2)
+    for (const { state, enteredMs } of waits) {
+      const timeoutMs = enteredMs + STEP_MS / 2
       const { clock, server, connecting } = journey(method, timeoutMs)
       const { outcome, atMs } = await settled(clock, connecting)
       const error = expectDeadline(outcome, timeoutMs, state)
@@ -713,6 +713,13 @@ describe('ties', () => {
     return 'abort'
   }
 
+  /** Aborted for so long, and a session ever after. */
+  function expectTurn(outcomes: readonly string[], least: number): void {
+    const turn = outcomes.indexOf('session')
+    expect(turn).toBeGreaterThanOrEqual(least)
+    expect(outcomes.map((outcome, index) => outcome === (index < turn ? 'abort' : 'session'))).not.toContain(false)
+  }
+
   it.each(['the answer', 'the abort'])('success and abort in one tick, %s first: the abort counts', async (first) => {
     const server = silent()
     const world = worldOf(server)
@@ -740,9 +747,7 @@ describe('ties', () => {
       outcomes.push(await expectWhole(connecting, server, caller.signal, 'enough'))
       expect(world.clock.activeTimers).toBe(0)
     }
-    const turn = outcomes.indexOf('session')
-    expect(turn).toBeGreaterThan(0)
-    expect(outcomes.map((outcome, index) => outcome === (index < turn ? 'abort' : 'session'))).not.toContain(false)
+    expectTurn(outcomes, 1)
   })
 
   it.each([
@@ -883,10 +888,8 @@ describe('ties', () => {
   })
 
   it('an abort from within the clock, at whichever reading of it', async () => {
-    const outcomes = new Set<string>()
-    let reading = 0
+    const outcomes: string[] = []
     for (let isReached = true; isReached; ) {
-      reading += 1
       isReached = false
       const server = lawful()
       const caller = new AbortController()
@@ -895,7 +898,7 @@ describe('ties', () => {
       const aborting: Clock = {
         now() {
           readings += 1
-          if (readings === reading) {
+          if (readings === outcomes.length + 1) {
             isReached = true
             caller.abort('enough')
           }
@@ -905,11 +908,10 @@ describe('ties', () => {
         afterPoll: (callback) => clock.afterPoll(callback),
       }
       const connecting = worldOf(server, { clock: aborting }).connect({ signal: caller.signal }, TARGET)
-      outcomes.add(await expectWhole(connecting, server, caller.signal, 'enough'))
+      outcomes.push(await expectWhole(connecting, server, caller.signal, 'enough'))
       expect(clock.activeTimers).toBe(0)
     }
-    expect(reading).toBeGreaterThan(20)
-    expect([...outcomes]).toEqual(['abort', 'session'])
+    expectTurn(outcomes, 20)
   })
 
   it('aborted twice, and closed as well: the first reason counts, even if it is null', async () => {
@@ -927,7 +929,8 @@ describe('ties', () => {
   })
 })
 
-describe('a storm', () => {
+// Ten thousand heaps of objects keep the garbage collector busy.
+describe('a storm', { timeout: 120_000 }, () => {
   it('of ten thousand on one signal: one listener, one timer each, all end with the abort', async () => {
     const caller = new AbortController()
     const { clock } = worldOf(silent())
@@ -940,14 +943,13 @@ describe('a storm', () => {
         deriveKeys: () => Promise.reject(new TypeError('nobody asks for a key')),
         randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),
       }
-      return connectWith(runtime, TARGET, { signal: caller.signal }).catch((error: unknown) => error)
+      return connectWith(runtime, TARGET, { signal: caller.signal }).catch(({ name }: Error) => name)
     })
     await settle()
     expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
     expect(clock.activeTimers).toBe(10_000)
     caller.abort('enough')
-    const names = (await Promise.all(connecting)).map((error) => (error as HandshakeError).name)
-    expect(new Set(names)).toEqual(new Set(['AbortError']))
+    expect(new Set(await Promise.all(connecting))).toEqual(new Set(['AbortError']))
     expect(servers.every(({ destroyed }) => destroyed)).toBe(true)
     expect(getEventListeners(caller.signal, 'abort')).toEqual([])
     expect(clock.activeTimers).toBe(0)
