@@ -75,7 +75,7 @@ describe('P5: only the caller is told, and the work goes on', () => {
       return new Promise<string>(() => {})
     }
     const target = { host, port, user: 'app', dbname: 'postgres', sslmode: 'disable', password } as const
-    const options = { timeoutMs: who === 'the deadline' ? 1_000 : 30_000, signal: caller.signal }
+    const options = { timeoutMs: who === 'the deadline' ? 3_000 : 30_000, signal: caller.signal }
     const connecting = outcomeOf(connect(target, options))
     await expect.poll(countBackends, { interval: 10 }).toBe(1)
     if (who === 'the caller') caller.abort('enough')
