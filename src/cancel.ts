@@ -4,7 +4,7 @@
  *
  * Manual: #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
-import { type Errand, failureOf, makeAttempt, type Runtime } from './attempt.ts'
+import { type Errand, failureOf, heartbeatFor, makeAttempt, type Runtime } from './attempt.ts'
 import { Deadline } from './net/deadline.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { Remote } from './net/transport.ts'
@@ -46,7 +46,7 @@ export async function cancelWith(
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     if (key === null) throw new Fault(KEYLESS)
     const { timeoutMs = DEFAULT_CANCEL_TIMEOUT_MS, signal } = options
-    deadline = new Deadline({ timeoutMs, signal, clock, startedMs })
+    deadline = new Deadline({ timeoutMs, signal, clock, startedMs, heartbeatMs: heartbeatFor(timeoutMs) })
     const outcome = await makeAttempt(
       runtime,
       {

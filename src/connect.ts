@@ -3,7 +3,15 @@
  * one attempt, in which the handshake can be seen, in attempt.ts.
  */
 import { randomBytes } from 'node:crypto'
-import { type Errand, type Failed, failureOf, makeAttempt, type Runtime, type Succeeded } from './attempt.ts'
+import {
+  type Errand,
+  type Failed,
+  failureOf,
+  heartbeatFor,
+  makeAttempt,
+  type Runtime,
+  type Succeeded,
+} from './attempt.ts'
 import { type CancelTarget, cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
@@ -22,12 +30,6 @@ import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
 import { type ConnectOptions, findConnectMisuse, type WaitOptions } from './wait-options.ts'
-
-/**
- * How often to look whether our own event loop is late. Often enough that nobody who blocks it stays unseen for long, and no
- * burden: a timer every 50 ms, for as long as a connect takes.
- */
-const HEARTBEAT_MS = 50
 
 const NODE: Runtime = { clock: monotonicClock, resolveHost, dial, deriveKeys, randomBytes }
 
@@ -85,10 +87,14 @@ async function run(
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     const settings = readSettings(target)
     const timeoutMs = chooseTimeout(settings, options)
-    // Without a limit there is nothing that a late loop could excuse.
-    const heartbeatMs = Number.isFinite(timeoutMs) ? HEARTBEAT_MS : undefined
     // It counts from the call, reading the configuration included.
-    const whole = new Deadline({ timeoutMs, signal: options.signal, clock, startedMs, heartbeatMs })
+    const whole = new Deadline({
+      timeoutMs,
+      signal: options.signal,
+      clock,
+      startedMs,
+      heartbeatMs: heartbeatFor(timeoutMs),
+    })
     deadline = whole
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
     refuseIfHopeless(whole, options)
