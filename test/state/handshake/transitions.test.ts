@@ -272,6 +272,10 @@ describe('channel binding', () => {
     },
   )
 
+  it('that is offered without TLS has nothing to bind to', () => {
+    expect(failureAfter(asked(), both)).toMatchObject({ kind: 'misbehaved' })
+  })
+
   it('that is required is not given up for plain SCRAM', () => {
     expect(failureAfter(inTls('require'), offer('SCRAM-SHA-256'))).toMatchObject({ kind: 'policy' })
   })
