@@ -2,7 +2,9 @@
  * One attempt: the loop in which the whole handshake can be seen, and the one place where sockets die. The rules are not here
  * but in state/handshake/table.ts and its transitions; this does what they ask for, and reports back.
  */
+import type { ScramMechanism } from './auth/scram.ts'
 import type { Settings } from './config/settings.ts'
+import type { KnownServers } from './known-servers.ts'
 import type { Clock, Deadline } from './net/deadline.ts'
 import type { dial } from './net/dial.ts'
 import type { Endpoint } from './net/endpoint.ts'
@@ -27,6 +29,7 @@ export interface Runtime {
   readonly dial: typeof dial
   readonly deriveKeys: DeriveKeys
   readonly randomBytes: RandomBytes
+  readonly knownServers: KnownServers
 }
 
 /** What one attempt is about. */
@@ -43,6 +46,8 @@ export interface Errand {
 }
 
 export interface Succeeded {
+  /** The SCRAM mechanism that was used; null: it was another method. */
+  readonly mechanism: ScramMechanism | null
   readonly state: StateOf<'Ready' | 'Cancelled'>
   readonly wire: Wire
 }
@@ -70,20 +75,24 @@ export async function makeAttempt(
   let effects: readonly Effect[] = []
   let wire: Wire | undefined
   let secured = false
+  let mechanism: ScramMechanism | null = null
   let cause: unknown
   timeline.begin(slice.timeoutMs)
 
   try {
     while (state.name !== 'Ready' && state.name !== 'Cancelled') {
       let event: Event | null = nextMove(state)
-      for (const effect of effects) event = (await perform(effect)) ?? event
+      const flight = effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
+      for (const effect of effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
+      if (flight.length > 0) event = (await send(flight)) ?? event
       event ??= await listen(state.name)
       const step = handshake.receive(state, event, signal)
       if (step.state.name === 'Failed') throw new Fault(step.state.failure, { cause })
       ;({ state, effects } = step)
       timeline.enter(state.name)
+      if (state.name === 'AwaitingSaslChallenge') mechanism = state.start.mechanism
     }
-    return { state, wire: opened(wire) }
+    return { state, mechanism, wire: opened(wire) }
   } catch (error) {
     // The one place where sockets die.
     wire?.destroy()
@@ -94,7 +103,7 @@ export async function makeAttempt(
   }
 
   /** Do what a transition asked for. What comes of it, if anything, is the next event. */
-  async function perform(effect: Effect): Promise<Event | null> {
+  async function perform(effect: Exclude<Effect, { do: 'send' }>): Promise<Event | null> {
     try {
       switch (effect.do) {
         case 'beginPassword':
@@ -123,9 +132,6 @@ export async function makeAttempt(
         }
         case 'useKeys':
           return { type: 'SaslKeysGiven', keys: effect.keys }
-        case 'send':
-          await send(effect.message)
-          return null
       }
     } catch (error) {
       return transportLost(error)
@@ -139,13 +145,14 @@ export async function makeAttempt(
     return settings.loadBalanceHosts === 'random' ? shuffle(addresses, runtime.randomBytes) : addresses
   }
 
-  async function send(message: Extract<Effect, { do: 'send' }>['message']): Promise<void> {
+  async function send(flight: readonly Extract<Effect, { do: 'send' }>['message'][]): Promise<Event | null> {
     try {
-      await opened(wire).send(message, signal)
+      await opened(wire).send(flight, signal)
+      return null
     } catch (error) {
       // Values that pass the configuration one by one can still be too much for one StartupMessage.
-      if (!(error instanceof RangeError)) throw error
-      throw new Fault({ kind: 'config', parameter: message.type, problem: error.message })
+      if (!(error instanceof RangeError)) return transportLost(error)
+      throw new Fault({ kind: 'config', parameter: flight[0]?.type ?? '', problem: error.message })
     }
   }
 

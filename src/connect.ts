@@ -8,9 +8,10 @@ import { cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
+import { createKnownServers } from './known-servers.ts'
 import { Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
-import { isIpAddress } from './net/endpoint.ts'
+import { type Endpoint, isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
@@ -21,7 +22,7 @@ import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
-import { type ConnectOptions, findConnectMisuse, type WaitOptions } from './wait-options.ts'
+import { type ConnectOptions, type FirstQuery, findConnectMisuse, type WaitOptions } from './wait-options.ts'
 
 /**
  * How often to look whether our own event loop is late. Often enough that nobody who blocks it stays unseen for long, and no
@@ -29,7 +30,14 @@ import { type ConnectOptions, findConnectMisuse, type WaitOptions } from './wait
  */
 const HEARTBEAT_MS = 50
 
-const NODE: Runtime = { clock: monotonicClock, resolveHost, dial, deriveKeys, randomBytes }
+const NODE: Runtime = {
+  clock: monotonicClock,
+  resolveHost,
+  dial,
+  deriveKeys,
+  randomBytes,
+  knownServers: createKnownServers(),
+}
 
 /** A connect that is under way: a promise of the session, which can be told to stop. */
 export interface Connecting extends Promise<Session>, AsyncDisposable {
@@ -92,7 +100,8 @@ async function run(
     deadline = whole
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
     refuseIfHopeless(whole, options)
-    return await visitHosts(runtime, settings, whole, timeline)
+    checkFirstQuery(settings, options)
+    return await visitHosts({ runtime, settings, deadline: whole, timeline, firstQuery: options.firstQuery ?? null })
   } catch (error) {
     const failure = failureOf(error, deadline)
     // What is no failure of a connection, or one that has been told already, goes on as it is.
@@ -113,21 +122,18 @@ interface Course {
   readonly timeline: TimelineRecorder
   readonly password: PasswordRequest
   readonly tlsOptionsFor: TlsOptionsFor
+  readonly firstQuery: FirstQuery | null
   /** Those that have failed so far. */
   readonly attempts: FailedAttempt[]
 }
 
 /** Host by host, until one of them lets us in, none is left, or the others would say the same. */
-async function visitHosts(
-  runtime: Runtime,
-  settings: Settings,
-  deadline: Deadline,
-  timeline: TimelineRecorder,
-): Promise<Session> {
+async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'attempts'>): Promise<Session> {
+  const { runtime, settings, deadline, timeline } = given
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
   const password = passwordOf(settings)
-  const course: Course = { runtime, settings, deadline, timeline, password, tlsOptionsFor, attempts: [] }
+  const course: Course = { ...given, password, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {
       using slice = deadline.slice(shareOf(deadline.remaining(), visits.length - index))
@@ -149,13 +155,17 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { runtime, settings, deadline, timeline, password, attempts } = course
   const { endpoint } = visit
   const [encryption, ...others] = visit.encryptions
-  const attempt = attemptOf(settings, visit, password.exists)
+  const attempt = attemptOf(course, visit)
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
   const outcome = await makeAttempt(runtime, errand, timeline)
   if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
+  if (attempt.remembered !== null && isMisremembered(outcome) && !isOver(deadline, failure)) {
+    runtime.knownServers.remember(nameOf(settings, endpoint), null)
+    return visitHost(course, visit, slice)
+  }
   const [other, ...rest] = others
   if (other === undefined || isOver(deadline, failure) || !mayTryOther(encryption, secured, phase, failure)) {
     return outcome
@@ -164,13 +174,14 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
-function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Errand['attempt'] {
+function attemptOf({ runtime, settings, password, firstQuery }: Course, visit: Visit): Errand['attempt'] {
   const { endpoint, sessionWanted } = visit
+  const { rememberServers, tls } = settings
   return {
     needsLookup: endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host),
     user: settings.user,
     database: settings.database,
-    hasPassword,
+    hasPassword: password.exists,
     scramKeys: settings.scramKeys,
     encryption: visit.encryptions[0],
     directTls: settings.tls.negotiation === 'direct',
@@ -183,17 +194,41 @@ function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Erra
     scramIterationsMin: settings.scramIterationsMin,
     scramIterationsMax: settings.scramIterationsMax,
     sessionWanted,
+    earlySasl: settings.earlySasl,
+    remembered: rememberServers ? runtime.knownServers.recall(nameOf(settings, endpoint)) : null,
+    // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.
+    earlyQuery: firstQuery?.allowUnverified || tls.mode === 'verify-full' ? (firstQuery?.text ?? null) : null,
     cancelKey: null,
   }
 }
 
-function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, wire }: Succeeded): Session {
+/** What a server is remembered by. */
+function nameOf({ user, database }: Settings, endpoint: Endpoint): string {
+  return [showEndpoint(endpoint), user, database].join('\0')
+}
+
+/** The server is not as it is remembered; or something in front of it does not cope with a message that it has not asked for. */
+function isMisremembered({ phase, failure }: Failed): boolean {
+  if (phase !== 'AwaitingSaslOffer') return false
+  return failure.kind === 'incompatible' || (failure.kind === 'refused' && failure.sqlstate === '08P01')
+}
+
+/** It is sent to whichever server lets us in, so it cannot wait for the answer to another question. */
+function checkFirstQuery({ targetSessionAttrs }: Settings, { firstQuery }: ConnectOptions): void {
+  if (firstQuery === undefined || targetSessionAttrs === 'any') return
+  const problem = `cannot be used with target_session_attrs=${targetSessionAttrs}, which is to be known first; use query()`
+  throw new Fault({ kind: 'config', parameter: 'firstQuery', problem })
+}
+
+function open(course: Course, errand: Errand, { state, mechanism, wire }: Succeeded): Session {
+  const { runtime, settings, timeline, attempts, firstQuery } = course
   if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
   const key = state.backendKeyData
   const cancel = (options: WaitOptions) => {
     return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
-  return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel })
+  if (settings.rememberServers) runtime.knownServers.remember(nameOf(settings, errand.endpoint), mechanism)
+  return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel, firstQuery })
 }
 
 /** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */
