@@ -58,6 +58,8 @@ export interface Failed {
   readonly failure: Failure
   /** Whether it ran in TLS. */
   readonly secured: boolean
+  /** Whether a first query had left. */
+  readonly hasAsked: boolean
   readonly cause: unknown
 }
 
@@ -75,6 +77,7 @@ export async function makeAttempt(
   let effects: readonly Effect[] = []
   let wire: Wire | undefined
   let secured = false
+  let hasAsked = false
   let mechanism: ScramMechanism | null = null
   let cause: unknown
   timeline.begin(slice.timeoutMs)
@@ -99,7 +102,7 @@ export async function makeAttempt(
     const failure = failureOf(error, deadline, slice)
     // What is no failure of a connection is a defect of this library, and must not pass for one.
     if (failure === null) throw error
-    return { failure, phase: state.name, secured, cause: error instanceof Fault ? error.cause : error }
+    return { failure, phase: state.name, secured, hasAsked, cause: error instanceof Fault ? error.cause : error }
   }
 
   /** Do what a transition asked for. What comes of it, if anything, is the next event. */
@@ -147,6 +150,7 @@ export async function makeAttempt(
 
   async function send(flight: readonly Extract<Effect, { do: 'send' }>['message'][]): Promise<Event | null> {
     try {
+      hasAsked ||= flight.some(({ type }) => type === 'Query')
       await opened(wire).send(flight, signal)
       return null
     } catch (error) {

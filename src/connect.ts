@@ -8,7 +8,7 @@ import { cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
-import { createKnownServers } from './known-servers.ts'
+import { createKnownServers, type Known } from './known-servers.ts'
 import { Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
 import { type Endpoint, isIpAddress } from './net/endpoint.ts'
@@ -19,7 +19,7 @@ import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './
 import { type Failure, Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
-import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
+import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
 import { type ConnectOptions, type FirstQuery, findConnectMisuse, type WaitOptions } from './wait-options.ts'
@@ -139,8 +139,8 @@ async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'at
       using slice = deadline.slice(shareOf(deadline.remaining(), visits.length - index))
       const outcome = await visitHost(course, visit, slice)
       if (outcome instanceof Session) return outcome
-      const { phase, failure, cause } = outcome
-      if (index + 1 === visits.length || isOver(deadline, failure) || !mayTryNextHost(phase, failure)) {
+      const { phase, failure, hasAsked, cause } = outcome
+      if (index + 1 === visits.length || isOver(deadline, failure) || !mayTryNextHost(phase, failure, hasAsked)) {
         throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
       }
     }
@@ -155,15 +155,17 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { runtime, settings, deadline, timeline, password, attempts } = course
   const { endpoint } = visit
   const [encryption, ...others] = visit.encryptions
-  const attempt = attemptOf(course, visit)
+  const known = settings.rememberServers ? runtime.knownServers.recall(nameOf(settings, endpoint)) : null
+  const attempt = attemptOf(course, visit, known)
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
   const outcome = await makeAttempt(runtime, errand, timeline)
   if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
-  if (attempt.remembered !== null && isMisremembered(outcome) && !isOver(deadline, failure)) {
-    runtime.knownServers.remember(nameOf(settings, endpoint), null)
+  // Now that it is known to wait, there is no guess: this happens once.
+  if (settings.rememberServers && mayTryUnguessed(phase, failure)) {
+    runtime.knownServers.remember(nameOf(settings, endpoint), isProtocolViolation(failure) ? 'waits' : null)
     return visitHost(course, visit, slice)
   }
   const [other, ...rest] = others
@@ -174,16 +176,19 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
-function attemptOf({ runtime, settings, password, firstQuery }: Course, visit: Visit): Errand['attempt'] {
+function attemptOf({ settings, password, firstQuery }: Course, visit: Visit, known: Known | null): Errand['attempt'] {
   const { endpoint, sessionWanted } = visit
-  const { rememberServers, tls } = settings
+  const [encryption] = visit.encryptions
+  // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.
+  const isVerified = settings.tls.mode === 'verify-full' && encryption === 'required'
+  const mayLeave = (isVerified || firstQuery?.allowUnverified === true) && firstQuery?.signal?.aborted !== true
   return {
     needsLookup: endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host),
     user: settings.user,
     database: settings.database,
     hasPassword: password.exists,
     scramKeys: settings.scramKeys,
-    encryption: visit.encryptions[0],
+    encryption,
     directTls: settings.tls.negotiation === 'direct',
     channelBinding: settings.channelBinding,
     requireAuth: settings.requireAuth,
@@ -194,10 +199,9 @@ function attemptOf({ runtime, settings, password, firstQuery }: Course, visit: V
     scramIterationsMin: settings.scramIterationsMin,
     scramIterationsMax: settings.scramIterationsMax,
     sessionWanted,
-    earlySasl: settings.earlySasl,
-    remembered: rememberServers ? runtime.knownServers.recall(nameOf(settings, endpoint)) : null,
-    // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.
-    earlyQuery: firstQuery?.allowUnverified || tls.mode === 'verify-full' ? (firstQuery?.text ?? null) : null,
+    earlySasl: settings.earlySasl && known !== 'waits',
+    remembered: known === 'waits' ? null : known,
+    earlyQuery: mayLeave ? (firstQuery?.text ?? null) : null,
     cancelKey: null,
   }
 }
@@ -205,12 +209,6 @@ function attemptOf({ runtime, settings, password, firstQuery }: Course, visit: V
 /** What a server is remembered by. */
 function nameOf({ user, database }: Settings, endpoint: Endpoint): string {
   return [showEndpoint(endpoint), user, database].join('\0')
-}
-
-/** The server is not as it is remembered; or something in front of it does not cope with a message that it has not asked for. */
-function isMisremembered({ phase, failure }: Failed): boolean {
-  if (phase !== 'AwaitingSaslOffer') return false
-  return failure.kind === 'incompatible' || (failure.kind === 'refused' && failure.sqlstate === '08P01')
 }
 
 /** It is sent to whichever server lets us in, so it cannot wait for the answer to another question. */
@@ -227,7 +225,10 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
   const cancel = (options: WaitOptions) => {
     return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
-  if (settings.rememberServers) runtime.knownServers.remember(nameOf(settings, errand.endpoint), mechanism)
+  const name = nameOf(settings, errand.endpoint)
+  if (settings.rememberServers && runtime.knownServers.recall(name) !== 'waits') {
+    runtime.knownServers.remember(name, mechanism)
+  }
   return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel, firstQuery })
 }
 

@@ -4,11 +4,14 @@
  */
 import type { ScramMechanism } from './auth/scram.ts'
 
+/** 'waits': it, or something in front of it, does not cope with a message that it has not asked for. */
+export type Known = ScramMechanism | 'waits'
+
 export interface KnownServers {
-  /** What it chose when it was last met; null: it is not known. */
-  recall(server: string): ScramMechanism | null
+  /** What was learnt when it was last met; null: nothing. */
+  recall(server: string): Known | null
   /** null: forget it. */
-  remember(server: string, mechanism: ScramMechanism | null): void
+  remember(server: string, known: Known | null): void
 }
 
 /** Some 100 bytes each. A process rarely speaks to as many servers, as so many users. */
@@ -16,15 +19,15 @@ const ENTRIES_MAX = 256
 
 export function createKnownServers(entriesMax: number = ENTRIES_MAX): KnownServers {
   /** From the least to the most recently met: a Map keeps the order in which its entries were set. */
-  const known = new Map<string, ScramMechanism>()
+  const all = new Map<string, Known>()
   return {
-    recall: (server) => known.get(server) ?? null,
-    remember(server, mechanism) {
-      known.delete(server)
-      if (mechanism === null) return
-      known.set(server, mechanism)
-      const [oldest] = known.keys()
-      if (known.size > entriesMax && oldest !== undefined) known.delete(oldest)
+    recall: (server) => all.get(server) ?? null,
+    remember(server, known) {
+      all.delete(server)
+      if (known === null) return
+      all.set(server, known)
+      const [oldest] = all.keys()
+      if (all.size > entriesMax && oldest !== undefined) all.delete(oldest)
     },
   }
 }

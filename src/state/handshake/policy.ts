@@ -52,6 +52,7 @@ export function nextMove(state: State): OwnMove | null {
  */
 export function guessSasl(attempt: Attempt, tls: TlsFacts | null): Choice | null {
   const { earlySasl, requireAuth, channelBinding, remembered, hasPassword, scramKeys } = attempt
+  // Without either the answer would be an error of ours, which must not depend on who speaks first.
   if (!earlySasl || (!hasPassword && scramKeys === null)) return null
   const isRequired = requireAuth !== null && requireAuth.allowed.size === 1 && allows(requireAuth, 'scram-sha-256')
   if (!isRequired && (remembered === null || !allows(requireAuth, 'scram-sha-256'))) return null
@@ -74,6 +75,23 @@ export function mayNeedPassword(attempt: Attempt): boolean {
   return scramNeedsIt || allows(requireAuth, 'password') || allows(requireAuth, 'md5')
 }
 
+/** What a failure after a wrong guess is about. */
+export const EARLY_SASL = 'authentication, which was begun before the server asked'
+
+/**
+ * Whether the same attempt may be made again without a guess, where servers are remembered: the server is not as it is
+ * remembered, or does not cope with a message that it has not asked for.
+ */
+export function mayTryUnguessed(phase: StateName, failure: Failure): boolean {
+  if (phase !== 'AwaitingSaslOffer') return false
+  return isProtocolViolation(failure) || (failure.kind === 'incompatible' && failure.what === EARLY_SASL)
+}
+
+/** What a pooler says to a message that it does not expect: protocol_violation in #ERRCODES-TABLE. */
+export function isProtocolViolation(failure: Failure): boolean {
+  return failure.kind === 'refused' && failure.sqlstate === '08P01'
+}
+
 /** What sslmode means: the attempts that may be made, in order. #LIBPQ-CONNECT-SSLMODE, and its table in #LIBPQ-SSL-PROTECTION. */
 export function encryptionAttempts(
   mode: 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full',
@@ -90,8 +108,12 @@ export function encryptionAttempts(
  *
  * libpq goes on after most of these (fe-connect.c, try_next_host); it stops where a connection breaks half-way or has no
  * room (53300), which is about one host as well.
+ *
+ * `hasAsked`: a first query has left already. Nobody is to run it twice.
  */
-export function mayTryNextHost(phase: StateName, failure: Failure): boolean {
+export function mayTryNextHost(phase: StateName, failure: Failure, hasAsked = false): boolean {
+  // An answer of the server, even a no, comes before it would have read the query. Whoever falls silent may have run it.
+  if (hasAsked && failure.kind !== 'refused') return false
   switch (failure.kind) {
     case 'lost':
     case 'deadline':

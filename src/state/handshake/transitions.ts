@@ -26,7 +26,7 @@ import { versionNumber } from '../../protocol/startup.ts'
 import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { Effect, Event, EventOf } from './events.ts'
-import { mayNeedPassword } from './policy.ts'
+import { EARLY_SASL, mayNeedPassword } from './policy.ts'
 import { findMismatch } from './session-wanted.ts'
 import type { Attempt, AuthenticationMethod, Greeting, State, StateOf, TlsFacts } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
@@ -509,7 +509,7 @@ function choose(
 function misguessed({ guess }: StateOf<'AwaitingSaslOffer'>, received: string): Fault {
   return new Fault({
     kind: 'incompatible',
-    what: 'authentication, which was begun before the server asked',
+    what: EARLY_SASL,
     offered: [received],
     supported: [guess.mechanism],
   })

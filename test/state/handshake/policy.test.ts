@@ -110,6 +110,7 @@ describe('sslmode', () => {
     expect(fallsBack('preferred', true, refused)).toEqual([
       'AwaitingTlsReply',
       'AwaitingAuthentication',
+      'AwaitingSaslOffer',
       'AwaitingSaslChallenge',
       'AwaitingSaslOutcome',
       'AwaitingVerdict',
@@ -125,6 +126,7 @@ describe('sslmode', () => {
   it('allow goes on to TLS if the server refuses plaintext before it lets us in', () => {
     expect(fallsBack('off', false, refused).filter((phase) => phase !== 'AwaitingTlsReply')).toEqual([
       'AwaitingAuthentication',
+      'AwaitingSaslOffer',
       'AwaitingSaslChallenge',
       'AwaitingSaslOutcome',
       'AwaitingVerdict',
