@@ -33,7 +33,7 @@ describe('the demo', () => {
 
     expect(await demo.ended, demo.errors()).toBe(0)
     const text = demo.text()
-    const elsewhere = ['AwaitingTlsReply', 'SecuringTransport', 'AwaitingPassword', 'Failed']
+    const elsewhere = ['AwaitingTlsReply', 'SecuringTransport', 'AwaitingSaslOffer', 'AwaitingPassword', 'Failed']
     for (const state of Object.keys(TABLE).filter((name) => !elsewhere.includes(name)))
       expect(text).toContain(` ${state}`)
     for (const line of [
