@@ -50,6 +50,7 @@ export function findConnectMisuse(options: unknown): Misuse | null {
 
 function findFirstQueryMisuse(firstQuery: FirstQuery): Misuse | null {
   const misuse = findMisuseOf(firstQuery, ['timeoutMs', 'signal', 'text', 'allowUnverified'])
+  if (misuse?.parameter === 'options') return { parameter: 'firstQuery', problem: misuse.problem }
   if (misuse !== null) return { parameter: `firstQuery.${misuse.parameter}`, problem: misuse.problem }
   const { text, allowUnverified } = firstQuery
   const problem = findTextMisuse(text)
