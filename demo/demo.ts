@@ -1,11 +1,12 @@
 /**
- * pg-deadline in two screens: a connect that goes well, one whose server falls silent half-way, and one whose caller
- * changes its mind. Everything is real: PostgreSQL, the sockets, the time. Run it with `npm run demo`.
+ * pg-deadline in two screens: a connect that goes well, one whose server falls silent half-way, one whose caller changes
+ * its mind, and one whose first host is a black hole. Everything is real: PostgreSQL, the sockets, the time. Run it with `npm run demo`.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { type ConnectTarget, connect, HandshakeError, type Session } from '../src/index.ts'
+import { BlackHole } from '../test/servers/black-hole.ts'
 import { startServer, type TestServer } from '../test/servers/server.ts'
 import { drawBudget } from './draw-bar.ts'
 import { drawTable } from './draw-table.ts'
@@ -22,6 +23,7 @@ const LOGIN = { user: USER, password: PASSWORD, dbname: 'postgres', sslmode: 'di
 
 const PATIENCE_MS = 3_000
 const SHORT_PATIENCE_MS = 1_200
+const TWO_HOSTS_PATIENCE_MS = 800
 const NAVIGATES_AWAY_AFTER_MS = 300
 
 /** When to look at what a connect that waits keeps open, and for how long to wait until it is gone. */
@@ -54,6 +56,7 @@ async function tell(signal: AbortSignal): Promise<void> {
     await using proxy = await startSilentProxy(server)
     await showSilence(proxy, session, signal)
     await showAbort(proxy, session, signal)
+    await showTwoHosts(server, signal)
   } finally {
     await server.sql(`drop role if exists ${USER}`)
   }
@@ -162,6 +165,33 @@ async function showAbort(proxy: SilentProxy, session: Session, signal: AbortSign
     ['error.cause', `${String(error.cause)}${error.cause === reason ? ' (the very object given)' : ''}`],
     ...(await findLeftBehind(meanwhile, proxy, session)),
   ])
+}
+
+/** A share of the deadline is the second host's, whatever the first one does. */
+async function showTwoHosts(server: TestServer, signal: AbortSignal): Promise<void> {
+  heading('4  Two hosts, and the first is a black hole')
+  await using hole = await BlackHole.open()
+  const target = { ...LOGIN, host: `${hole.host},${server.host}`, port: `${hole.port},${server.port}` }
+  code(
+    `// { host: '${target.host}', port: '${target.port}', … }`,
+    `await connect(target, { timeoutMs: ${TWO_HOSTS_PATIENCE_MS}, signal })`,
+  )
+  print('')
+  const connecting = connect(target, { timeoutMs: TWO_HOSTS_PATIENCE_MS, signal })
+  await using session = await animate(connecting, (elapsedMs) => {
+    return drawBudget('waiting', TWO_HOSTS_PATIENCE_MS - elapsedMs, TWO_HOSTS_PATIENCE_MS)
+  })
+  const { timeline, attempts } = session
+  const readyMs = timeline.at(-1)?.enteredMs ?? 0
+  print(...drawTimeline(timeline), '')
+  const leftMs = TWO_HOSTS_PATIENCE_MS - readyMs
+  print(drawBudget(`ready in ${milliseconds(readyMs)} ms`, leftMs, TWO_HOSTS_PATIENCE_MS), '')
+  say('session.attempts, those that failed before:')
+  facts(
+    attempts.map(({ endpoint, phase, sliceMs, failure: { kind } }) => {
+      return [endpoint, `${phase}: ${kind}, of the ${milliseconds(sliceMs)} ms that it was given`] as const
+    }),
+  )
 }
 
 function showWhereToRead(): void {

@@ -5,7 +5,7 @@
 import type { Timeline, TimelineEntry, TimelineMessage } from '../src/index.ts'
 import { drawSpan } from './draw-bar.ts'
 import { milliseconds, whole } from './numbers.ts'
-import { paint, WIDTH } from './screen.ts'
+import { cut, paint, WIDTH } from './screen.ts'
 
 const STATE_WIDTH = 'AwaitingAuthentication'.length
 const TIME_WIDTH = 7
@@ -14,6 +14,8 @@ const BYTES_WIDTH = 6
 const MESSAGE_WIDTH = 2 + NAME_WIDTH + BYTES_WIDTH
 const SPAN_WIDTH = 10
 
+const PASSED_THROUGH_MS_MAX = 0.5
+
 /** What fits beside each other; narrower still, messages go below their state, and then without their sizes. */
 const WIDTH_WITH_MESSAGES = 2 + STATE_WIDTH + TIME_WIDTH + 2 + MESSAGE_WIDTH
 const WIDTH_WITH_BYTES = 4 + MESSAGE_WIDTH
@@ -21,7 +23,12 @@ const WIDTH_WITH_SPANS = WIDTH_WITH_MESSAGES + 2 + SPAN_WIDTH
 
 export function drawTimeline(timeline: Timeline): string[] {
   const totalMs = timeline.at(-1)?.leftMs ?? 0
-  const rows = timeline.flatMap((entry, index) => drawEntry(entry, totalMs, index === timeline.length - 1))
+  const hasSeveral = timeline.at(-1)?.attempt !== 0
+  const rows = timeline.flatMap((entry, index) => {
+    const isFirst = entry.attempt !== timeline[index - 1]?.attempt
+    const isLast = entry.attempt !== timeline[index + 1]?.attempt
+    return [...(hasSeveral && isFirst ? [drawAttempt(entry)] : []), ...drawEntry(entry, totalMs, isLast)]
+  })
   return WIDTH < WIDTH_WITH_MESSAGES ? rows : [drawHeader(), ...rows]
 }
 
@@ -32,6 +39,10 @@ function drawHeader(): string {
   return paint('dim', WIDTH < WIDTH_WITH_SPANS ? columns : `${columns}  when`)
 }
 
+function drawAttempt({ attempt, sliceMs }: TimelineEntry): string {
+  return paint('dim', cut(`  attempt ${attempt + 1}, given ${milliseconds(sliceMs)} ms of the deadline`))
+}
+
 function drawEntry(entry: TimelineEntry, totalMs: number, isLast: boolean): string[] {
   const { state, enteredMs, leftMs } = entry
   // Nothing happens in Ready: the connect is over there. To be last anywhere else is to be stuck.
@@ -40,7 +51,10 @@ function drawEntry(entry: TimelineEntry, totalMs: number, isLast: boolean): stri
   const emphasize = (text: string) => (isStuck ? paint('red', paint('bold', text)) : text)
 
   const time = milliseconds(leftMs - enteredMs)
-  const name = emphasize(`${isStuck ? '✗' : ' '} ${state.padEnd(STATE_WIDTH)}${time.padStart(TIME_WIDTH)}`)
+  const row = `${isStuck ? '✗' : ' '} ${state.padEnd(STATE_WIDTH)}${time.padStart(TIME_WIDTH)}`
+  // Where the move was ours and nothing was said, we only passed through: it is there, and takes no attention.
+  const isPassedThrough = !isStuck && entry.messages.length === 0 && leftMs - enteredMs < PASSED_THROUGH_MS_MAX
+  const name = isPassedThrough ? paint('dim', row) : emphasize(row)
   const messages = entry.messages.map((message) => drawMessage(message).padEnd(MESSAGE_WIDTH))
   if (isStuck && entry.bytesReceived === 0) messages.push(emphasize('← nothing'.padEnd(MESSAGE_WIDTH)))
   if (WIDTH < WIDTH_WITH_MESSAGES) return [name, ...messages.map((message) => `    ${message.trimEnd()}`)]

@@ -274,6 +274,19 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       provedBy: ['tls/flood-of-hello-requests*', 'tls/direct-flood-of-hello-requests', 'net/tls.test.ts'],
     },
     {
+      lesson: 'A server cannot negotiate TLS a second time, with a certificate that nobody verifies.',
+      source: 'RFC 5246 section 7.4.1.1',
+      answeredIn: ['net/tls.ts'],
+      provedBy: ['net/tls.test.ts'],
+    },
+    {
+      lesson:
+        'What TLS keeps to itself once it is up, such as tickets and new keys, has a bound until the session is ready.',
+      source: 'RFC 8446 section 4.6',
+      answeredIn: ['protocol/limits.ts', 'net/socket.ts'],
+      provedBy: ['tls/flood-of-tickets*', 'net/tls.test.ts'],
+    },
+    {
       lesson: 'What nobody has asked for yet waits in the network and not in our memory.',
       source: '',
       answeredIn: ['net/socket.ts'],

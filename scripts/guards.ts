@@ -27,7 +27,25 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
   ['src/state/', ['test/state', 'test/connect.test.ts', 'test/connect-tls.test.ts', 'test/session.test.ts']],
   ['src/config/', ['test/config']],
   ['src/net/', ['test/net', 'test/connect.test.ts']],
-  ['src/', ['test/connect.test.ts', 'test/connect-tls.test.ts', 'test/session.test.ts']],
+  ['src/cancel.ts', ['test/cancel.test.ts']],
+  ['src/explain-deadline.ts', ['test/explain-deadline.test.ts']],
+  ['src/plan.ts', ['test/plan.test.ts', 'test/explain-deadline.test.ts']],
+  ['src/session.ts', ['test/session.test.ts', 'test/cancel.test.ts']],
+  ['src/shuffle.ts', ['test/shuffle.test.ts']],
+  ['src/tls-files.ts', ['test/tls-files.test.ts', 'test/connect-tls.test.ts']],
+  ['src/wait-options.ts', ['test/least-ms.test.ts', 'test/connect.test.ts', 'test/session.test.ts']],
+  [
+    'src/',
+    [
+      'test/connect.test.ts',
+      'test/connect-hosts.test.ts',
+      'test/connect-tls.test.ts',
+      'test/connecting.test.ts',
+      'test/cancel.test.ts',
+      'test/least-ms.test.ts',
+      'test/session.test.ts',
+    ],
+  ],
 ]
 
 const wanted = process.argv.slice(2)

@@ -4,10 +4,11 @@
  *
  * Manual: #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
-import { type Errand, failureOf, makeAttempt, type Runtime } from './attempt.ts'
+import { type Errand, failureOf, heartbeatFor, makeAttempt, type Runtime } from './attempt.ts'
 import { Deadline } from './net/deadline.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { Remote } from './net/transport.ts'
+import { passwordOf } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { HandshakeError } from './state/errors.ts'
 import type { BackendKeyFacts } from './state/handshake/states.ts'
@@ -20,8 +21,8 @@ const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
 
 /** The session whose query is to be cancelled. */
 export interface CancelTarget {
-  /** That of the connect. */
-  readonly errand: Errand
+  /** Of the connect's what still holds. Nothing that proves who we are: a session keeps no password for it. */
+  readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice'>
   /** Where it led. */
   readonly remote: Remote
   readonly isSecured: boolean
@@ -45,12 +46,12 @@ export async function cancelWith(
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     if (key === null) throw new Fault(KEYLESS)
     const { timeoutMs = DEFAULT_CANCEL_TIMEOUT_MS, signal } = options
-    deadline = new Deadline({ timeoutMs, signal, clock, startedMs })
+    deadline = new Deadline({ timeoutMs, signal, clock, startedMs, heartbeatMs: heartbeatFor(timeoutMs) })
     const outcome = await makeAttempt(
       runtime,
       {
         ...errand,
-        endpoint: endpointOf(remote, errand.endpoint),
+        endpoint: endpointOf(remote),
         attempt: {
           ...errand.attempt,
           needsLookup: false,
@@ -58,6 +59,7 @@ export async function cancelWith(
           encryption: isSecured ? 'required' : 'off',
           cancelKey: key,
         },
+        password: passwordOf({ password: null }, deadline.signal),
         deadline,
         slice: deadline,
       },
@@ -86,9 +88,8 @@ const KEYLESS: Failure = {
   supported: ['a session with backendKeyData'],
 }
 
-/** The same address, not another one of the same name; the name stays, for TLS. */
-function endpointOf(remote: Remote, endpoint: Endpoint): Endpoint {
+/** The same address, not another one of the same name. The name, for TLS, stands in the errand's tlsOptions. */
+function endpointOf(remote: Remote): Endpoint {
   if ('path' in remote) return { transport: 'unix', path: remote.path }
-  const host = endpoint.transport === 'tcp' ? endpoint.host : remote.address
-  return { transport: 'tcp', host, ...remote }
+  return { transport: 'tcp', host: remote.address, ...remote }
 }

@@ -3,8 +3,16 @@
  * one attempt, in which the handshake can be seen, in attempt.ts.
  */
 import { randomBytes } from 'node:crypto'
-import { type Errand, type Failed, failureOf, makeAttempt, type Runtime, type Succeeded } from './attempt.ts'
-import { cancelWith } from './cancel.ts'
+import {
+  type Errand,
+  type Failed,
+  failureOf,
+  heartbeatFor,
+  makeAttempt,
+  type Runtime,
+  type Succeeded,
+} from './attempt.ts'
+import { type CancelTarget, cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
@@ -16,19 +24,13 @@ import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
 import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
-import { type Failure, Fault } from './protocol/failure.ts'
+import { Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
 import { type ConnectOptions, type FirstQuery, findConnectMisuse, type WaitOptions } from './wait-options.ts'
-
-/**
- * How often to look whether our own event loop is late. Often enough that nobody who blocks it stays unseen for long, and no
- * burden: a timer every 50 ms, for as long as a connect takes.
- */
-const HEARTBEAT_MS = 50
 
 const NODE: Runtime = {
   clock: monotonicClock,
@@ -93,10 +95,14 @@ async function run(
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     const settings = readSettings(target)
     const timeoutMs = chooseTimeout(settings, options)
-    // Without a limit there is nothing that a late loop could excuse.
-    const heartbeatMs = Number.isFinite(timeoutMs) ? HEARTBEAT_MS : undefined
     // It counts from the call, reading the configuration included.
-    const whole = new Deadline({ timeoutMs, signal: options.signal, clock, startedMs, heartbeatMs })
+    const whole = new Deadline({
+      timeoutMs,
+      signal: options.signal,
+      clock,
+      startedMs,
+      heartbeatMs: heartbeatFor(timeoutMs),
+    })
     deadline = whole
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
     refuseIfHopeless(whole, options)
@@ -132,7 +138,7 @@ async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'at
   const { runtime, settings, deadline, timeline } = given
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
-  const password = passwordOf(settings)
+  const password = passwordOf(settings, deadline.signal)
   const course: Course = { ...given, password, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {
@@ -140,7 +146,7 @@ async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'at
       const outcome = await visitHost(course, visit, slice)
       if (outcome instanceof Session) return outcome
       const { phase, failure, hasAsked, cause } = outcome
-      if (index + 1 === visits.length || isOver(deadline, failure) || !mayTryNextHost(phase, failure, hasAsked)) {
+      if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure, hasAsked)) {
         throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
       }
     }
@@ -164,12 +170,12 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
   // Now that it is known to wait, there is no guess: this happens once.
-  if (settings.rememberServers && mayTryUnguessed(phase, failure)) {
+  if (settings.rememberServers && !isOver(deadline) && mayTryUnguessed(phase, failure)) {
     runtime.knownServers.remember(nameOf(settings, endpoint), isProtocolViolation(failure) ? 'waits' : null)
     return visitHost(course, visit, slice)
   }
   const [other, ...rest] = others
-  if (other === undefined || isOver(deadline, failure) || !mayTryOther(encryption, secured, phase, failure)) {
+  if (other === undefined || isOver(deadline) || !mayTryOther(encryption, secured, phase, failure)) {
     return outcome
   }
   return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice)
@@ -221,9 +227,18 @@ function checkFirstQuery({ targetSessionAttrs }: Settings, { firstQuery }: Conne
 function open(course: Course, errand: Errand, { state, mechanism, wire }: Succeeded): Session {
   const { runtime, settings, timeline, attempts, firstQuery } = course
   if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
+  const { endpoint, tlsOptions } = errand
+  const { keepalives, keyCache, loadBalanceHosts } = errand.settings
+  // What a session keeps, for as long as it lives: no password, no function for one, no keys, no query.
+  const lasting: CancelTarget['errand'] = {
+    endpoint,
+    tlsOptions,
+    attempt: { ...errand.attempt, hasPassword: false, scramKeys: null, earlyQuery: null },
+    settings: { keepalives, keyCache, loadBalanceHosts },
+  }
   const key = state.backendKeyData
   const cancel = (options: WaitOptions) => {
-    return cancelWith(runtime, { errand, remote: wire.remote, isSecured: state.tls !== null, key }, options)
+    return cancelWith(runtime, { errand: lasting, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
   const name = nameOf(settings, errand.endpoint)
   if (settings.rememberServers && runtime.knownServers.recall(name) !== 'waits') {
@@ -234,14 +249,15 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
 
 /** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */
 function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void {
-  const timeoutMs = deadline.remaining()
+  // Whole milliseconds: reading the configuration has taken a fraction of one, which must not refuse who has just enough.
+  const timeoutMs = Math.ceil(deadline.remaining())
   if (leastMs === undefined || timeoutMs >= leastMs || deadline.signal.aborted) return
   throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
 }
 
-/** Whether there is no time for another attempt. */
-function isOver(deadline: Deadline, { kind }: Failure): boolean {
-  return deadline.signal.aborted && (kind === 'deadline' || kind === 'aborted')
+/** Whether there is no time for another attempt: then what came first counts. */
+function isOver(deadline: Deadline): boolean {
+  return deadline.remaining() === 0
 }
 
 /** AbortError.cause is the caller's reason itself; otherwise it is what the operating system said, if anything. */

@@ -7,7 +7,7 @@ import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { isIpAddress } from './net/endpoint.ts'
-import { chooseTimeout, planVisits, shareOf, showEndpoint } from './plan.ts'
+import { chooseTimeout, planTurns, planVisits, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
 import { HandshakeError } from './state/errors.ts'
 import type { SessionWanted } from './state/handshake/session-wanted.ts'
@@ -62,13 +62,10 @@ export function explainDeadline(target: string | ConnectTarget, options: Connect
   return {
     timeoutMs,
     source: sourceOf(settings, options),
-    visits: visits.map(({ endpoint, sessionWanted, encryptions }, index) => ({
-      endpoint: showEndpoint(endpoint),
-      sessionWanted,
-      encryptions,
-      sliceMs: shareOf(timeoutMs, visits.length),
-      begunByMs: index === 0 ? 0 : index * shareOf(timeoutMs, visits.length),
-    })),
+    visits: planTurns(timeoutMs, visits.length).map(({ begunByMs, sliceMs }, index) => {
+      const { endpoint, sessionWanted, encryptions } = visits[index] as Visit
+      return { endpoint: showEndpoint(endpoint), sessionWanted, encryptions, sliceMs, begunByMs }
+    }),
     upperBoundMs: timeoutMs,
     libpq: explainLibpq(settings, timeoutMs, visits.length),
   }
@@ -81,7 +78,13 @@ function read(target: string | ConnectTarget, options: ConnectOptions): Settings
     return readSettings(target)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    throw new HandshakeError('Disconnected', error.failure, [], [])
+    throw new HandshakeError(
+      'Disconnected',
+      error.failure,
+      [],
+      [],
+      error.cause === undefined ? {} : { cause: error.cause },
+    )
   }
 }
 
@@ -96,18 +99,19 @@ function explainLibpq(
   timeoutMs: number,
   visits: number,
 ): DeadlineExplanation['libpq'] {
-  const isLimited = Number.isFinite(timeoutMs)
-  // Whole seconds; up to libpq 16 a 1 counted as 2.
-  const connectTimeoutSeconds = isLimited ? Math.max(2, Math.ceil(timeoutMs / 1_000)) : 0
-  if (!isLimited) {
-    const reason = 'without connect_timeout libpq waits for ever'
-    return { connectTimeoutSeconds, upperBoundMs: Number.POSITIVE_INFINITY, reasons: [reason] }
+  if (!Number.isFinite(timeoutMs)) {
+    const reasons = ['without connect_timeout libpq waits for ever']
+    return { connectTimeoutSeconds: 0, upperBoundMs: Number.POSITIVE_INFINITY, reasons }
   }
+  // 0 would be no limit.
+  const connectTimeoutSeconds = Math.max(1, Math.ceil(timeoutMs / 1_000))
+  const secondsMax = Math.max(2, connectTimeoutSeconds)
   const names = hosts.flatMap((endpoint) => {
     return endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host) ? [endpoint.host] : []
   })
   const reasons = [
-    `connect_timeout counts whole seconds and 2 at least: ${connectTimeoutSeconds}`,
+    `connect_timeout counts whole seconds: ${connectTimeoutSeconds}`,
+    ...(connectTimeoutSeconds < secondsMax ? ['up to libpq 16 a 1 counts as 2'] : []),
     ...(visits > 1 ? [`it begins anew for every host: ${visits} times`] : []),
     ...(targetSessionAttrs === 'prefer-standby' ? ['prefer-standby may go over all hosts twice'] : []),
     ...(names.length > 0
@@ -116,6 +120,6 @@ function explainLibpq(
         ]
       : []),
   ]
-  const upperBoundMs = names.length > 0 ? Number.POSITIVE_INFINITY : visits * connectTimeoutSeconds * 1_000
+  const upperBoundMs = names.length > 0 ? Number.POSITIVE_INFINITY : visits * secondsMax * 1_000
   return { connectTimeoutSeconds, upperBoundMs, reasons }
 }

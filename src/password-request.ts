@@ -11,31 +11,36 @@ export interface PasswordRequest {
   /** Whether there is a password, or a function that gives one. */
   readonly exists: boolean
   /** Ask the function, if it is one and nobody has asked yet. Its failure is met by whoever fetches. */
-  begin(signal: AbortSignal): void
+  begin(): void
   /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
   fetch(signal: AbortSignal): Promise<Secret>
   /** The connect has settled: whoever is still busy for it is told to stop. */
   end(): void
 }
 
-export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRequest {
+/**
+ * `connectSignal` is what the function is given, by way of a signal of its own: it is asked by one attempt and answers all of
+ * them, so that the end of an attempt's slice is none of its business.
+ */
+export function passwordOf({ password }: Pick<Settings, 'password'>, connectSignal: AbortSignal): PasswordRequest {
   let asked: Promise<unknown> | undefined
   // Of its own, since the connect may end in other ways than by its deadline.
   const controller = new AbortController()
+  const onEnd = () => controller.abort(connectSignal.reason)
   return {
     exists: password !== null,
 
-    begin(signal) {
+    begin() {
       if (typeof password !== 'function' || asked !== undefined) return
       // A function that throws at once fails like one that rejects.
-      signal.addEventListener('abort', () => controller.abort(signal.reason))
+      connectSignal.addEventListener('abort', onEnd)
       asked = (async () => password(controller.signal))()
       asked.catch(() => {})
     },
 
     async fetch(signal) {
       if (password instanceof Secret) return password
-      this.begin(signal)
+      this.begin()
       const given = await until<unknown>(signal, (resolve, reject) => {
         asked?.then(resolve, (cause: unknown) => reject(unusable('the function that was given for it failed', cause)))
         return () => {}
@@ -50,6 +55,7 @@ export function passwordOf({ password }: Pick<Settings, 'password'>): PasswordRe
     },
 
     end() {
+      connectSignal.removeEventListener('abort', onEnd)
       controller.abort(new DOMException('the connect has settled', 'AbortError'))
     },
   }

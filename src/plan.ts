@@ -43,9 +43,32 @@ export function planVisits(settings: Settings, randomBytes: RandomBytes): readon
   )
 }
 
-/** What a visit is given: an equal share of what is left. Time that it does not use is there for the others. */
+/**
+ * What a visit is given: an equal share of what is left, in whole milliseconds, since a timer counts no others. Time that a
+ * visit does not use is there for those behind it.
+ */
 export function shareOf(remainingMs: number, visitsLeft: number): number {
-  return remainingMs / visitsLeft
+  return Math.min(remainingMs, Math.ceil(remainingMs / visitsLeft))
+}
+
+/** When a visit begins, and what it is given then. */
+export interface Turn {
+  readonly begunByMs: number
+  readonly sliceMs: number
+}
+
+/** How it goes if every visit uses up what it is given: none begins later than that, and none is given less. */
+export function planTurns(timeoutMs: number, visits: number): readonly Turn[] {
+  const turns: Turn[] = []
+  let begunByMs = 0
+  while (turns.length < visits) {
+    // Infinity less Infinity is no number.
+    const remainingMs = Number.isFinite(timeoutMs) ? timeoutMs - begunByMs : timeoutMs
+    const sliceMs = shareOf(remainingMs, visits - turns.length)
+    turns.push({ begunByMs, sliceMs })
+    begunByMs += sliceMs
+  }
+  return turns
 }
 
 /** Where a visit goes, as people write it. */

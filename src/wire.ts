@@ -34,6 +34,7 @@ export class Wire {
   /** From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. */
   enterSession(): void {
     this.#reader.enterSession()
+    this.#transport.enterSession()
   }
 
   /** The next message, or null once the server has closed its side. Throws Fault, TransportError, `signal.reason`. */

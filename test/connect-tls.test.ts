@@ -384,6 +384,45 @@ describe('a password that is a function', () => {
     expect(password).toHaveBeenCalledOnce()
   })
 
+  it('is not told to stop while it is wanted for the next host', async () => {
+    let given: AbortSignal | undefined
+    let give: (password: string) => void = () => {}
+    const password = vi.fn((signal: AbortSignal) => {
+      given = signal
+      return new Promise<string>((resolve) => {
+        give = resolve
+      })
+    })
+    const silent = new ScriptedServer(() => {})
+    const world = worldOfServers(silent, lawful())
+    const hosts = { ...OBJECT, host: 'one.example,two.example', password } as const
+    const connecting = world.connect({ timeoutMs: 1_000 }, hosts)
+    await settle()
+    world.clock.advance(500)
+    await settle()
+    expect(silent.destroyed).toBe(true)
+    expect(given?.aborted).toBe(false)
+    give('secret')
+    const session = await connecting
+    expect(session.attempts).toHaveLength(1)
+    expect(password).toHaveBeenCalledOnce()
+    expect(given?.aborted).toBe(true)
+  })
+
+  it('is told to stop at the deadline, and why', async () => {
+    let given: AbortSignal | undefined
+    const password = (signal: AbortSignal) => {
+      given = signal
+      return new Promise<string>(() => {})
+    }
+    const world = worldOf(lawful())
+    const connecting = failureOf(world.connect({ timeoutMs: 1_000 }, { ...OBJECT, password }))
+    await settle()
+    world.clock.advance(1_000)
+    await expect(connecting).resolves.toMatchObject({ name: 'TimeoutError', phase: 'AwaitingSaslPassword' })
+    expect(given?.reason).toMatchObject({ name: 'TimeoutError' })
+  })
+
   it('is not asked if require_auth leaves nothing that takes one', async () => {
     const password = vi.fn(() => 'secret')
     await connectWith(lawful({ method: 'trust' }), password, { requireAuth: 'none' })

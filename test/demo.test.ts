@@ -12,6 +12,19 @@ import { TABLE } from '../src/state/handshake/table.ts'
 
 const WITHIN_MS = 30_000
 
+/** What a connect to an address, without TLS, to any kind of server, does not come to. */
+const ELSEWHERE = [
+  ...[
+    'ResolvingHost',
+    'AwaitingTlsReply',
+    'SecuringTransport',
+    'AwaitingSaslOffer',
+    'AwaitingPassword',
+    'AwaitingSessionCheck',
+  ],
+  ...['AwaitingCancelClose', 'Cancelled', 'Failed'],
+]
+
 describe('the demo', () => {
   /** Where it keeps its server. Short and open, or the server's fixture would choose another place. */
   let directory: string
@@ -26,15 +39,14 @@ describe('the demo', () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  it('shows a connect, a deadline and an abort, in plain text', { timeout: WITHIN_MS }, async () => {
+  it('shows a connect, a deadline, an abort and a second host, in plain text', { timeout: WITHIN_MS }, async () => {
     demo = run(directory)
     await demo.hasSaid('2  The same server')
     const pid = postmasterOf(directory)
 
     expect(await demo.ended, demo.errors()).toBe(0)
     const text = demo.text()
-    const elsewhere = ['AwaitingTlsReply', 'SecuringTransport', 'AwaitingSaslOffer', 'AwaitingPassword', 'Failed']
-    for (const state of Object.keys(TABLE).filter((name) => !elsewhere.includes(name)))
+    for (const state of Object.keys(TABLE).filter((name) => !ELSEWHERE.includes(name)))
       expect(text).toContain(` ${state}`)
     for (const line of [
       /^ {2}ready in [\d.]+ ms .* of 3,000 ms left$/m,
@@ -45,6 +57,8 @@ describe('the demo', () => {
       /← nothing$/m,
       /TimeoutError: the deadline of 1200 ms passed in AwaitingSaslChallenge/,
       /AbortError: the caller aborted in AwaitingSaslChallenge/,
+      /^ {2}attempt 1, given \d+ ms of the deadline\n.*\n✗ Dialing +\d+ +← nothing .*\n {2}attempt 2, given \d+ ms of/m,
+      /^ {2}127\.0\.0\.1:\d+ {2}Dialing: deadline, of the \d+ ms that it was given$/m,
       /error\.cause +Error: the user navigated away \(the very object given\)/,
     ]) {
       expect(text).toMatch(line)

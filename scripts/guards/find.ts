@@ -32,7 +32,14 @@ const CALLS = [
 ]
 
 /** Functions whose value is a judgement: every `if (…) return` of theirs is a guard. */
-const VERDICTS = ['decodeTlsReply', 'findMisuse', 'findRejection', 'mayTryOther', 'parseRequireAuth']
+const VERDICTS = [
+  'decodeTlsReply',
+  'findConnectMisuse',
+  'findMisuseOf',
+  'findRejection',
+  'mayTryOther',
+  'parseRequireAuth',
+]
 
 const COMMENTS = String.raw`(?:\/\/[^\n]*\s*)*`
 const THROWS = new RegExp(String.raw`^\)\s*(?:\{\s*)?${COMMENTS}throw\b`)

@@ -7,13 +7,23 @@ export interface Unreachable {
 
 export const UNREACHABLE: readonly Unreachable[] = [
   {
-    file: 'src/connect.ts',
+    file: 'src/attempt.ts',
     text: 'if (wire === undefined) throw',
     why: 'The table lets nobody speak before the transport is open.',
   },
   {
-    file: 'src/connect.ts',
+    file: 'src/attempt.ts',
     text: 'if (tlsOptions === null) throw',
     why: 'The table does not let TLS begin unasked.',
+  },
+  {
+    file: 'src/attempt.ts',
+    text: "if (endpoint.transport === 'unix') throw",
+    why: 'Only a host has a name to be looked up: attemptOf in connect.ts.',
+  },
+  {
+    file: 'src/connect.ts',
+    text: "if (state.name !== 'Ready') throw",
+    why: 'The table ends an attempt in Cancelled only if it is for a cancel request.',
   },
 ]

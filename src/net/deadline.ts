@@ -76,6 +76,8 @@ export class Deadline implements Disposable {
   readonly #callerSignal: AbortSignal | undefined
   /** How to take away what hangs on this deadline: timers, listeners, slices. */
   readonly #belongings = new Set<() => void>()
+  /** The one that this is a slice of. */
+  #parent: Deadline | undefined
   #cancelExpiry = () => {}
   #expiresAtMs: number
   #expired = false
@@ -98,9 +100,11 @@ export class Deadline implements Disposable {
     this.#timetable = clock instanceof Timetable ? clock : new Timetable(clock, heartbeatMs)
     this.#expiresAtMs = startedMs + timeoutMs
     this.#callerSignal = signal
+    // Before the signal is looked at: the clock may be anybody's, who may abort in it.
+    const isPast = this.remaining() === 0
     if (signal?.aborted) {
       this.#end(signal.reason)
-    } else if (this.remaining() === 0) {
+    } else if (isPast) {
       this.#expire()
     } else {
       if (signal !== undefined) this.#keep(subscribe(signal, this.#onCallerAbort))
@@ -154,13 +158,27 @@ export class Deadline implements Disposable {
    * longer never expires of itself: the failure is the parent's.
    */
   slice(timeoutMs: number): Deadline {
-    const slice = new Deadline({ timeoutMs, signal: this.signal, clock: this.#timetable })
-    if (timeoutMs >= this.remaining()) {
+    const lastsAsLong = timeoutMs >= this.remaining()
+    const startedMs = lastsAsLong ? Number.POSITIVE_INFINITY : undefined
+    const slice = new Deadline({ timeoutMs, signal: this.signal, clock: this.#timetable, startedMs })
+    if (lastsAsLong) {
       slice.#cancelExpiry()
       slice.#expiresAtMs = this.#expiresAtMs
     }
+    slice.#parent = this
     slice.#keep(this.#keep(() => slice[Symbol.dispose]()))
     return slice
+  }
+
+  /**
+   * End it now if its time is up though the timer has not been called yet: before something begins that could not end in time.
+   * Of a slice and its parent that are both past, the parent ends first.
+   */
+  endIfPast(): void {
+    this.#parent?.endIfPast()
+    if (this.signal.aborted || this.#disposed || this.remaining() > 0) return
+    this.#timetable.noteLag()
+    this.#expire()
   }
 
   /** End it now, for this reason. Once it is over or disposed of, nothing happens. */
@@ -213,8 +231,10 @@ class Timetable implements Clock {
   readonly #heartbeatMs: number
   /** In the order in which they were made: a deadline before its slices. */
   readonly #appointments = new Set<Appointment>()
-  /** The timer, and the moment for which it was armed; after a late one, the poll that is waited for. */
-  #armed: { readonly forMs: number; readonly cancel: () => void } | null = null
+  /** Until when it is told. */
+  #lagTakenAtMs = Number.NEGATIVE_INFINITY
+  /** The timer, for which moment, and when it is due at the latest; after a late one, the poll that is waited for. */
+  #armed: { readonly forMs: number; readonly dueMs: number; readonly cancel: () => void } | null = null
 
   constructor(clock: Clock, heartbeatMs: number) {
     this.#clock = clock
@@ -243,7 +263,19 @@ class Timetable implements Clock {
     }
   }
 
+  /** How late the timer is by now, be it that it is called or that it should have been: the turn that keeps it waiting goes on. */
+  noteLag(): number {
+    const nowMs = this.now()
+    const dueMs = this.#armed?.dueMs ?? nowMs
+    const lagMs = nowMs - dueMs
+    this.lagMaxMs = Math.max(this.lagMaxMs, lagMs)
+    this.#lagNotTakenMs = Math.max(this.#lagNotTakenMs, nowMs - Math.max(dueMs, this.#lagTakenAtMs))
+    return lagMs
+  }
+
   takeLag(): number {
+    this.noteLag()
+    this.#lagTakenAtMs = this.now()
     const lagMs = this.#lagNotTakenMs
     this.#lagNotTakenMs = 0
     return lagMs
@@ -258,7 +290,7 @@ class Timetable implements Clock {
     if (forMs === Number.POSITIVE_INFINITY || (this.#armed !== null && this.#armed.forMs <= forMs)) return
     this.#disarm()
     const delayMs = Math.min(Math.max(0, Math.ceil(forMs - nowMs)), TIMER_MS_MAX)
-    this.#armed = { forMs, cancel: this.#clock.setTimer(() => this.#onTimer(nowMs + delayMs), delayMs) }
+    this.#armed = { forMs, dueMs: nowMs + delayMs, cancel: this.#clock.setTimer(this.#onTimer, delayMs) }
   }
 
   #disarm(): void {
@@ -266,12 +298,13 @@ class Timetable implements Clock {
     this.#armed = null
   }
 
-  #onTimer(dueMs: number): void {
-    const lagMs = this.now() - dueMs
-    this.lagMaxMs = Math.max(this.lagMaxMs, lagMs)
-    this.#lagNotTakenMs = Math.max(this.#lagNotTakenMs, lagMs)
-    if (lagMs <= LATE_MS) this.#callDue()
-    else this.#armed = { forMs: Number.NEGATIVE_INFINITY, cancel: this.afterPoll(this.#callDue) }
+  readonly #onTimer = () => {
+    if (this.noteLag() <= LATE_MS) {
+      this.#callDue()
+      return
+    }
+    const cancel = this.afterPoll(this.#callDue)
+    this.#armed = { forMs: Number.NEGATIVE_INFINITY, dueMs: Number.POSITIVE_INFINITY, cancel }
   }
 
   /** A timer can be early by a fraction of a millisecond, or because it cannot count as far: then nothing is due. */

@@ -4,8 +4,10 @@
  */
 import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { Fault } from '../protocol/failure.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
-import { secure } from './tls.ts'
+import { watch } from './deadline.ts'
+import { COUNT_EVERY_MS, secure } from './tls.ts'
 import { lost as describeLost } from './tls-error.ts'
 import { type Remote, type TlsOptions, type Transport, TransportError } from './transport.ts'
 import { until } from './until.ts'
@@ -46,7 +48,10 @@ class SocketTransport implements Transport {
   readonly #queue: Buffer[] = []
   #queuedBytes = 0
   #ended = false
-  #error: TransportError | null = null
+  #error: TransportError | Fault | null = null
+  /** Of messages, since TLS began. */
+  #messageBytes = 0
+  #stopCounting = () => {}
   /** Told when something has changed. */
   readonly #waiting = new Set<() => void>()
 
@@ -62,6 +67,7 @@ class SocketTransport implements Transport {
       data: (chunk: Buffer) => {
         this.#queue.push(chunk)
         this.#queuedBytes += chunk.length
+        this.#messageBytes += chunk.length
         if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
         this.#tell()
       },
@@ -94,10 +100,30 @@ class SocketTransport implements Transport {
     }
     if (this.#error !== null) throw this.#error
     this.#stopListening()
-    const { socket, tls } = await secure(this.#socket, options, signal)
+    const below = this.#socket
+    const { socket, tls } = await secure(below, options, signal)
     this.#socket = socket
+    this.#messageBytes = 0
+    this.#stopCounting = this.#boundOverhead(below)
     this.#stopListening = this.#listenTo(socket)
     return tls
+  }
+
+  /** Of what TLS takes and keeps to itself Node tells nobody, as in the handshake. */
+  #boundOverhead(below: Socket): () => void {
+    const bytesBefore = below.bytesRead
+    return watch(() => {
+      const received = below.bytesRead - bytesBefore - this.#messageBytes
+      const limit = LIMITS.tlsOverheadBytesMax
+      if (received <= limit) return
+      this.#error ??= new Fault({ kind: 'limit', what: 'bytes of TLS that bring no message', limit, received })
+      // Nobody may be reading.
+      this.destroy()
+    }, COUNT_EVERY_MS)
+  }
+
+  enterSession(): void {
+    this.#stopCounting()
   }
 
   async read(signal: AbortSignal): Promise<Buffer | null> {
@@ -125,6 +151,7 @@ class SocketTransport implements Transport {
   }
 
   destroy(): void {
+    this.#stopCounting()
     this.#socket.destroy()
     this.#tell()
   }

@@ -5,7 +5,7 @@
  * Manual: #LIBPQ-SSL, #LIBPQ-CONNECT-SSLMODE and its neighbours.
  */
 
-import type { X509Certificate } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
 import {
@@ -51,8 +51,8 @@ const CIPHERS = `${DEFAULT_CIPHERS}:!kDHE`
 /** The names in a certificate may take 100 KB, and a stranger wrote them. */
 const MISMATCH_LENGTH_MAX = 200
 
-/** How often the bytes of a handshake are counted. A flood gets as far as it can in that time; its bytes are dropped, not kept. */
-const COUNT_EVERY_MS = 10
+/** How often the bytes of TLS are counted. A flood gets as far as it can in that time; its bytes are dropped, not kept. */
+export const COUNT_EVERY_MS = 10
 
 /**
  * Read the files that the parameters name. Rejects with `signal.reason`, and with Fault 'config' for a file that cannot be
@@ -89,6 +89,8 @@ export async function readTlsOptions(
   ]
   const rest = {
     ciphers: CIPHERS,
+    // The certificate of a second handshake would be verified by nobody. PostgreSQL has not negotiated again since 9.5.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(minVersion && { minVersion }),
     ...(maxVersion && { maxVersion }),
     ...nodeOptions,

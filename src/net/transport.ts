@@ -35,6 +35,8 @@ export interface Transport {
    * Rejects with `signal.reason`, with TransportError if TLS did not come to be, or with Fault.
    */
   startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts>
+  /** The session is ready: what may come in TLS is not bounded any more. */
+  enterSession(): void
   /** Let go at once. Idempotent; whoever still waits is told. */
   destroy(): void
 }

@@ -36,6 +36,13 @@ export const LIMITS = {
    */
   tlsHandshakeBytesMax: 256 * 1024,
 
+  /**
+   * What a server may send inside TLS until the session is ready that brings none of its messages: tickets, new keys, requests
+   * to negotiate again, headers and padding. OpenSSL takes it without end. PostgreSQL sends no tickets, a proxy two; a
+   * lawful start of a session comes to some KB.
+   */
+  tlsOverheadBytesMax: 256 * 1024,
+
   /** Notices before ReadyForQuery. A login trigger may raise a few; without a bound they never end. */
   startupNoticesMax: 64,
 

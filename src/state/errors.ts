@@ -127,9 +127,9 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
   switch (failure.kind) {
     case 'deadline':
       if (failure.leastMs !== undefined) {
-        return `not begun: ${failure.timeoutMs} ms are left, and leastMs says that a connect takes at least ${failure.leastMs} ms; give it more time, or try when there is less to do`
+        return `not begun: ${shownMs(failure.timeoutMs)} ms are left, and leastMs says that a connect takes at least ${failure.leastMs} ms; give it more time, or try when there is less to do`
       }
-      return `the deadline of ${failure.timeoutMs} ms passed in ${phase}${waiting}`
+      return `the deadline of ${shownMs(failure.timeoutMs)} ms passed in ${phase}${waiting}`
     case 'aborted':
       return `the caller aborted in ${phase}${waiting}`
     case 'refused': {
@@ -160,6 +160,11 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
     case 'config':
       return `${failure.parameter}: ${failure.problem}`
   }
+}
+
+/** A share of a deadline, or what is left of it, has more digits than anybody reads; the data keep them. */
+function shownMs(timeoutMs: number): number {
+  return Math.round(timeoutMs * 10) / 10
 }
 
 /** What to do about the refusals that people meet while connecting, where the server gives no hint: by SQLSTATE, or by phase and SQLSTATE. */

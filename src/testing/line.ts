@@ -21,6 +21,8 @@ export interface Line {
   readonly gone: Promise<void>
   /** Write past TLS into the connection below it, as somebody on the path can. Throws ClientGone. */
   writeOutsideTls(bytes: Buffer): Promise<void>
+  /** Write one record inside TLS 1.3, of any type and with anything in it, in place of all that the server would send. Throws ClientGone. */
+  writeRecord(contentType: number, content: Buffer): Promise<void>
   /** All that the client sent outside TLS: what anybody on the path can read. */
   readonly receivedInClear: Buffer
   /** All that the client sent inside TLS. */

@@ -91,6 +91,19 @@ export class Peer {
     }
   }
 
+  /** A record inside TLS 1.3 of any type; what the server itself would send is not understood any more. */
+  sendRecord(contentType: number, content: Buffer): Promise<void> {
+    return this.#line.writeRecord(contentType, content)
+  }
+
+  /** A record inside TLS again and again, as fast as the client takes them, until it leaves. */
+  async floodRecords(contentType: number, content: Buffer): Promise<void> {
+    for (;;) {
+      if (this.#isGone) throw new ClientGone()
+      await this.#line.writeRecord(contentType, content)
+    }
+  }
+
   /** The same bytes again and again with a pause behind each, until the client leaves. */
   async trickle(bytes: Buffer, everyMs: number): Promise<void> {
     for (;;) {

@@ -69,6 +69,10 @@ export class MemoryLine implements Line {
     throw new TypeError('there is no TLS in memory')
   }
 
+  writeRecord(): Promise<void> {
+    throw new TypeError('there is no TLS in memory')
+  }
+
   startTls(): Promise<void> {
     throw new TypeError('there is no TLS in memory')
   }
@@ -98,6 +102,7 @@ export class MemoryLine implements Line {
       this.#toServer.push(Buffer.from(bytes))
       this.#tell()
     },
+    enterSession: () => {},
     startTls: () => Promise.reject(new TypeError('there is no TLS in memory')),
     destroy: () => {
       this.#isGone = true

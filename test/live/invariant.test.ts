@@ -4,10 +4,10 @@
  */
 import { getEventListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connect, HandshakeError, Session, type WaitOptions } from '../../src/index.ts'
-import { TABLE } from '../../src/state/handshake/table.ts'
+import { connect, HandshakeError, Session } from '../../src/index.ts'
 import { expectNoMoreThan, openResources } from '../net/resources.ts'
 import { startServer, type TestServer } from '../servers/server.ts'
+import { inLanes, medianConnectMs, outcomeOf, randomFrom } from './ended-connects.ts'
 
 const CONNECTS = 200
 /** Connects that are under way at the same time. */
@@ -23,26 +23,6 @@ beforeAll(async () => {
 
 afterAll(() => server?.stop())
 
-/** Numbers from 0 to 1, always the same ones (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-/** `count` times `act`, so many at a time. */
-async function inLanes(count: number, act: (index: number) => Promise<void>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await act(next++)
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
-}
-
 /** Backends of anybody but the one who asks, those included that have not been let in yet. */
 async function countBackends(): Promise<number> {
   const [row] = await server.sql(
@@ -51,20 +31,10 @@ async function countBackends(): Promise<number> {
   return Number(row?.['n'])
 }
 
-async function medianConnectMs(): Promise<number> {
-  const durations: number[] = []
-  await inLanes(24, async () => {
-    const session = await connect(url)
-    durations.push(session.timeline.at(-1)?.leftMs ?? 0)
-    await session.close()
-  })
-  return durations.sort((a, b) => a - b)[durations.length / 2] ?? 0
-}
-
 describe('two hundred connects, each ended at a moment of its own', () => {
   it('settle in a named state, and nothing is left: no socket, no timer, no listener, no backend', async () => {
     await expect.poll(countBackends).toBe(0)
-    const medianMs = await medianConnectMs()
+    const medianMs = await medianConnectMs(url, LANES)
     await expect.poll(countBackends).toBe(0)
     const random = randomFrom(0x5432)
     const before = openResources()
@@ -73,7 +43,7 @@ describe('two hundred connects, each ended at a moment of its own', () => {
     const phases = new Set<string>()
     let opened = 0
 
-    await inLanes(CONNECTS, async (index) => {
+    await inLanes(LANES, CONNECTS, async (index) => {
       // One in twenty is left alone, so that some succeed however slow the machine is.
       const patienceMs = index % 20 === 0 ? Number.POSITIVE_INFINITY : random() * medianMs * 1.3
       const outcome = index % 2 === 0 ? await byDeadline(patienceMs, shutdown.signal) : await byAbort(patienceMs)
@@ -93,7 +63,7 @@ describe('two hundred connects, each ended at a moment of its own', () => {
 })
 
 async function byDeadline(timeoutMs: number, signal: AbortSignal): Promise<Session | HandshakeError> {
-  const outcome = await outcomeOf({ timeoutMs, signal })
+  const outcome = await outcomeOf(connect(url, { timeoutMs, signal }))
   if (outcome instanceof HandshakeError) {
     expect(outcome).toMatchObject({ name: 'TimeoutError', failure: { kind: 'deadline', timeoutMs } })
   }
@@ -105,7 +75,7 @@ async function byAbort(patienceMs: number): Promise<Session | HandshakeError> {
   const reason = new Error('the user went away')
   const timer = Number.isFinite(patienceMs) ? setTimeout(() => caller.abort(reason), patienceMs) : undefined
   try {
-    const outcome = await outcomeOf({ signal: caller.signal })
+    const outcome = await outcomeOf(connect(url, { signal: caller.signal }))
     if (outcome instanceof HandshakeError) {
       expect(outcome).toMatchObject({ name: 'AbortError', failure: { kind: 'aborted' } })
       expect(outcome.cause).toBe(reason)
@@ -115,12 +85,4 @@ async function byAbort(patienceMs: number): Promise<Session | HandshakeError> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-async function outcomeOf(options: WaitOptions): Promise<Session | HandshakeError> {
-  const outcome = await connect(url, options).catch((error: unknown) => error)
-  if (outcome instanceof Session) return outcome
-  if (!(outcome instanceof HandshakeError)) throw outcome
-  expect(Object.keys(TABLE)).toContain(outcome.phase)
-  return outcome
 }

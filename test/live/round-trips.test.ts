@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConnectTarget, connect, type FirstQuery } from '../../src/index.ts'
 import { LatencyProxy } from '../../src/testing/index.ts'
 import { pathOf } from '../certificates/index.ts'
-import { type Pooler, pgBouncerUnavailable, startPgBouncer } from '../servers/pgbouncer.ts'
+import { findPgBouncerObstacle, PgBouncer } from '../servers/pgbouncer.ts'
 import { TlsServer } from './tls-server.ts'
 
 const ROLE = 'hasty'
@@ -113,15 +113,14 @@ describe.each(['14', '15', '16', '17', '18'])('PostgreSQL %s', (version) => {
 
 describe('PgBouncer', () => {
   let server: TlsServer | null = null
-  let pooler: Pooler | null = null
+  let pooler: PgBouncer | null = null
   let unavailable: string | null = null
 
   beforeAll(async () => {
-    unavailable = await pgBouncerUnavailable()
+    unavailable = await findPgBouncerObstacle()
     if (unavailable !== null) return
     server = await TlsServer.start({ setup: SETUP })
-    // It connects from where the server can see it; in a container it could not.
-    pooler = await startPgBouncer(server.server, ROLE)
+    pooler = await PgBouncer.start(server.server, { name: ROLE, password: PASSWORD }, 'scram-sha-256')
     // The first connection behind it costs what the next ones need not.
     await (
       await connect({

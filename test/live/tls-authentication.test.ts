@@ -78,6 +78,7 @@ async function watch(to: ConnectTarget): Promise<{ session: Session; written: st
           remote: transport.remote,
           read: (signal) => transport.read(signal),
           startTls: (options, signal) => transport.startTls(options, signal),
+          enterSession: () => transport.enterSession(),
           destroy: () => transport.destroy(),
           write(bytes, signal) {
             chunks.push(Buffer.from(bytes))

@@ -384,6 +384,60 @@ describe('a slice', () => {
   })
 })
 
+describe('a deadline that its owner ends', () => {
+  it('ends with that reason, for its slices too, and has not expired; nothing is left', () => {
+    const clock = new VirtualClock()
+    const caller = new AbortController()
+    const deadline = new Deadline({ timeoutMs: 1_000, clock, signal: caller.signal })
+    const slice = deadline.slice(500)
+    const called = vi.fn()
+    deadline.after(100, called)
+    const reason = new Error('the owner has changed his mind')
+    deadline.abort(reason)
+    expect([deadline, slice].map(({ signal }) => signal.reason)).toEqual([reason, reason])
+    expect([deadline, slice].map(({ expired }) => expired)).toEqual([false, false])
+    expect(deadline.remaining()).toBe(0)
+    expect(clock.activeTimers).toBe(0)
+    for (const { signal } of [caller, deadline, slice]) expect(getEventListeners(signal, 'abort')).toEqual([])
+    clock.advance(2_000)
+    expect(called).not.toHaveBeenCalled()
+    expect(deadline.expired).toBe(false)
+  })
+
+  it('of a slice ends the slice alone', () => {
+    const clock = new VirtualClock()
+    const deadline = new Deadline({ timeoutMs: 1_000, clock })
+    const slice = deadline.slice(500)
+    slice.abort('enough')
+    expect(slice.signal.reason).toBe('enough')
+    expect(deadline.signal.aborted).toBe(false)
+    expect(deadline.remaining()).toBe(1_000)
+    expect(clock.activeTimers).toBe(1)
+  })
+
+  it('is ended once: what came first stays', () => {
+    const clock = new VirtualClock()
+    const expired = new Deadline({ timeoutMs: 10, clock })
+    clock.advance(10)
+    expired.abort('too late')
+    expect(expired.signal.reason).toMatchObject({ name: 'TimeoutError' })
+
+    const caller = new AbortController()
+    const ended = new Deadline({ signal: caller.signal })
+    ended.abort('first')
+    ended.abort('second')
+    caller.abort('third')
+    expect(ended.signal.reason).toBe('first')
+  })
+
+  it('and has disposed of stays as it is', () => {
+    const deadline = new Deadline({ timeoutMs: 10, clock: new VirtualClock() })
+    deadline[Symbol.dispose]()
+    deadline.abort('too late')
+    expect(deadline.signal.aborted).toBe(false)
+  })
+})
+
 describe('if the event loop was blocked beyond the deadline', () => {
   /** 250 ms are due, 300 have passed, and the timer has been called. */
   function late() {
@@ -444,6 +498,20 @@ describe('if the event loop was blocked beyond the deadline', () => {
     clock.advance(0)
     clock.advance(0)
     expect(parent.expired).toBe(true)
+    expect(slice.expired).toBe(false)
+    expect(slice.signal.reason).toBe(parent.signal.reason)
+  })
+
+  it.each([0, 100])('and of a slice of %s ms that is taken meanwhile, the failure is the parent’s', (timeoutMs) => {
+    const clock = new VirtualClock()
+    const parent = new Deadline({ timeoutMs: 250, clock })
+    clock.block(300)
+    const slice = parent.slice(timeoutMs)
+    expect(slice.timeoutMs).toBe(timeoutMs)
+    expect(slice.signal.aborted).toBe(false)
+    expect(slice.remaining()).toBe(0)
+    clock.advance(0)
+    clock.advance(0)
     expect(slice.expired).toBe(false)
     expect(slice.signal.reason).toBe(parent.signal.reason)
   })

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { getEventListeners, once } from 'node:events'
+import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Deadline } from '../../src/net/deadline.ts'
@@ -8,6 +7,7 @@ import { type Endpoint, isIpAddress } from '../../src/net/endpoint.ts'
 import { type Address, resolveHost } from '../../src/net/resolve.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
+import { BlackHole } from '../servers/black-hole.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
@@ -299,41 +299,15 @@ function ipv4(...addresses: string[]): Address[] {
   return addresses.map((address) => ({ address, family: 4 }))
 }
 
-interface BlackHole {
-  readonly port: number
-  /** The connections that fill its queue, among the `resources` that were open before anybody else came. */
-  readonly sockets: number
-  readonly resources: string[]
-  end(): Promise<void>
-}
-
-/**
- * A process that listens on 127.0.0.1 and then sleeps: the kernel completes one or two connections for it until its queue is
- * full; whoever comes after them waits for a SYN+ACK.
- */
-async function blackHole(): Promise<BlackHole> {
-  const program = `
-    const server = require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => {
-      require('node:fs').writeSync(1, String(server.address().port))
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
-    })`
-  const child = spawn(process.execPath, ['--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [output] = (await once(child.stdout, 'data')) as [Buffer]
-  const port = Number(output)
-  const filling = new AbortController()
-  const fillers = Array.from({ length: 4 }, () =>
-    openSocket({ host: '127.0.0.1', port }, filling.signal).catch(() => null),
-  )
-  for (let turns = 0; turns < 20; turns += 1) await turn()
+/** With what was open before anybody dialed it, and how many of that fill its queue. */
+async function blackHole() {
+  const sockets = openResources().filter((name) => name === 'TCPSocketWrap').length
+  const hole = await BlackHole.open()
+  const resources = openResources()
   return {
-    port,
-    sockets: fillers.length,
-    resources: openResources(),
-    async end() {
-      filling.abort()
-      for (const filler of fillers) (await filler)?.destroy()
-      child.kill('SIGKILL')
-      await once(child, 'close')
-    },
+    port: hole.port,
+    sockets: resources.filter((name) => name === 'TCPSocketWrap').length - sockets,
+    resources,
+    end: () => hole[Symbol.asyncDispose](),
   }
 }

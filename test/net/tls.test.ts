@@ -15,6 +15,9 @@ import { Fault } from '../../src/protocol/failure.ts'
 import { LIMITS } from '../../src/protocol/limits.ts'
 import type { TlsFacts } from '../../src/state/handshake/states.ts'
 import { issueCertificate } from '../../src/testing/certificate.ts'
+import { honest } from '../../src/testing/identities.ts'
+import { HostileServer } from '../../src/testing/index.ts'
+import { APPLICATION_RECORD, HANDSHAKE_RECORD, newSessionTicket } from '../../src/testing/tls-record.ts'
 import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
@@ -721,6 +724,17 @@ describe('a handshake', () => {
   })
 })
 
+describe('a second handshake', () => {
+  it('is refused: whose certificate it shows nobody would ask', async () => {
+    await using listener = await listen({ maxVersion: 'TLSv1.2' })
+    const { transport } = await secure(listener)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.renegotiate({}, () => {})
+    const error = await failureOf(transport.read(caller.signal))
+    expect(error).toBeInstanceOf(TransportError)
+  })
+})
+
 describe('the bytes of a handshake', () => {
   const LIMIT = LIMITS.tlsHandshakeBytesMax
   // record: handshake, TLS 1.2, 4 bytes: HelloRequest, which OpenSSL drops
@@ -785,16 +799,6 @@ describe('the bytes of a handshake', () => {
     socket.destroy()
   })
 
-  it('are not counted any more once TLS is up', async () => {
-    await using listener = await listen()
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { transport } = await secure(listener)
-    expect(vi.getTimerCount()).toBe(0)
-    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
-    listener.clients[0]?.write(Buffer.alloc(LIMIT + 1))
-    for (let received = 0; received <= LIMIT; ) received += (await transport.read(caller.signal))?.length ?? 0
-  })
-
   it('suffice for nearly the longest list of certificates that OpenSSL takes, 100 KB', async () => {
     const authority = read('ca.crt')
     const { raw } = new X509Certificate(authority)
@@ -806,5 +810,92 @@ describe('the bytes of a handshake', () => {
     expect(socket.bytesRead).toBeGreaterThan(95_000)
     expect(socket.bytesRead).toBeLessThan(LIMIT / 2)
     socket.destroy()
+  })
+})
+
+describe('the bytes of TLS that bring no message', () => {
+  const LIMIT = LIMITS.tlsOverheadBytesMax
+  /** Records of some 16 KB. */
+  const LAWFUL = 15
+  const BEYOND = 2
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  })
+
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** TLS in which the server has sent as many tickets as are lawful, and a message that we have read: all of them are here. */
+  async function begin() {
+    let goOn = () => {}
+    const waiting = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const server = await HostileServer.listen(async (peer) => {
+      const send = async (tickets: number, message: string) => {
+        for (let sent = 0; sent < tickets; sent += 1) {
+          await peer.sendRecord(HANDSHAKE_RECORD, newSessionTicket(16_000))
+        }
+        await peer.sendRecord(APPLICATION_RECORD, Buffer.from(message))
+      }
+      await peer.startTls(honest())
+      await send(LAWFUL, 'first')
+      await waiting
+      await send(BEYOND, 'second')
+    })
+    const { transport } = await secure(server)
+    expect(String(await transport.read(caller.signal))).toBe('first')
+    return { server, transport, goOn }
+  }
+
+  it('may be as many as the limit says, and more are the end, though nobody reads', async () => {
+    const { server, transport, goOn } = await begin()
+    vi.advanceTimersByTime(1_000)
+    expect(vi.getTimerCount()).toBe(1)
+    goOn()
+    await untilTrue(() => {
+      vi.advanceTimersByTime(10)
+      return server.visits[0]?.isClosed === true
+    }, 'the connection is gone')
+    // What had been received comes first.
+    const received = await failureOf(transport.read(caller.signal))
+    const error = received instanceof Fault ? received : await failureOf(transport.read(caller.signal))
+    expect(error).toMatchObject({
+      failure: { kind: 'limit', what: 'bytes of TLS that bring no message', limit: LIMIT },
+    })
+    expect(vi.getTimerCount()).toBe(0)
+    await server[Symbol.asyncDispose]()
+  })
+
+  it('are not counted any more once the session is ready', async () => {
+    const { server, transport, goOn } = await begin()
+    expect(vi.getTimerCount()).toBe(1)
+    transport.enterSession()
+    expect(vi.getTimerCount()).toBe(0)
+    goOn()
+    expect(String(await transport.read(caller.signal))).toBe('second')
+    transport.destroy()
+    await server[Symbol.asyncDispose]()
+  })
+
+  it('are not counted any more once the connection is given up', async () => {
+    const { server, transport } = await begin()
+    expect(vi.getTimerCount()).toBe(1)
+    transport.destroy()
+    expect(vi.getTimerCount()).toBe(0)
+    await server[Symbol.asyncDispose]()
+  })
+
+  it('are not those of messages, however many', async () => {
+    await using listener = await listen()
+    const { transport } = await secure(listener)
+    await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
+    listener.clients[0]?.write(Buffer.alloc(2 * LIMIT))
+    for (let received = 0; received < 2 * LIMIT; ) {
+      received += (await transport.read(caller.signal))?.length ?? 0
+      vi.advanceTimersByTime(10)
+    }
   })
 })

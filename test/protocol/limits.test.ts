@@ -29,6 +29,7 @@ describe('a limit', () => {
       longBodyBytesMax: 1_073_741_823,
       stringBytesMax: 536_870_888,
       tlsHandshakeBytesMax: 262_144,
+      tlsOverheadBytesMax: 262_144,
       startupNoticesMax: 64,
       startupNotificationsMax: 64,
       noticesKeptMax: 1_000,

@@ -22,6 +22,14 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
     'not begun: 20 ms are left, and leastMs says that a connect takes at least 50 ms; give it more time, or try when there is less to do',
   ],
   [
+    { kind: 'deadline', timeoutMs: 399.57558400000016 },
+    'the deadline of 399.6 ms passed in AwaitingVerdict, waiting for the server to accept or refuse our authentication',
+  ],
+  [
+    { kind: 'deadline', timeoutMs: 19.958334, leastMs: 50 },
+    'not begun: 20 ms are left, and leastMs says that a connect takes at least 50 ms; give it more time, or try when there is less to do',
+  ],
+  [
     { kind: 'aborted' },
     'the caller aborted in AwaitingVerdict, waiting for the server to accept or refuse our authentication',
   ],

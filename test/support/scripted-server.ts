@@ -72,6 +72,7 @@ export class ScriptedServer {
         if (this.#writeError !== null) throw this.#writeError
         this.#take(bytes)
       },
+      enterSession: () => {},
       startTls: async (_options, tlsSignal) => {
         tlsSignal.throwIfAborted()
         return this.#secure(tlsSignal)

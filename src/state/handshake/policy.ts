@@ -121,11 +121,15 @@ export function mayTryNextHost(phase: StateName, failure: Failure, hasAsked = fa
     case 'incompatible':
       return phase === 'CheckingSession'
     case 'refused':
-      // Insufficient resources; operator intervention: #ERRCODES-TABLE.
-      return phase === 'AwaitingSessionCheck' || failure.sqlstate.startsWith('53') || failure.sqlstate.startsWith('57P')
+      return phase === 'AwaitingSessionCheck' || isUnavailable(failure)
     default:
       return false
   }
+}
+
+/** The server has no room (insufficient resources), or is not up (operator intervention): #ERRCODES-TABLE. */
+function isUnavailable({ sqlstate }: Extract<Failure, { kind: 'refused' }>): boolean {
+  return sqlstate.startsWith('53') || sqlstate.startsWith('57P')
 }
 
 /** The states in which a server that refuses may want the other kind of connection: until it has let us in. */
@@ -147,6 +151,8 @@ export function mayTryOther(encryption: Encryption, secured: boolean, phase: Sta
   if (phase === 'SecuringTransport') return failure.kind === 'lost' || failure.kind === 'unproven'
   // 'preferred' and not secured: the server had said no to TLS, and this was the other kind already.
   if (encryption === 'preferred' && !secured) return false
+  // It would say the same in TLS or without. As libpq (cannot_connect_now): the next host is to be tried, and at once.
+  if (failure.kind === 'refused' && isUnavailable(failure)) return false
   // What we ourselves would not do in plaintext may be done in TLS: libpq has no such scruples, and never gets here.
   const isOurRefusal = encryption === 'off' && failure.kind === 'policy'
   return (failure.kind === 'refused' || isOurRefusal) && BEFORE_ADMISSION.includes(phase)

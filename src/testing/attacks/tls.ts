@@ -8,6 +8,7 @@ import { encodeBackend, frame } from '../encode-backend.ts'
 import * as identities from '../identities.ts'
 import type { Peer, Script } from '../peer.ts'
 import type { ServerTlsOptions } from '../server-tls.ts'
+import { APPLICATION_RECORD, HANDSHAKE_RECORD, newSessionTicket } from '../tls-record.ts'
 
 const STRIPPED = {
   text: 'Where TLS is required, a server without it gets no StartupMessage.',
@@ -332,6 +333,29 @@ const endless = [
     insteadOfTls((peer) => peer.trickle(Buffer.from([0x16, 3, 3, 0, 4, 0, 0, 0, 0]), 20)),
     'SecuringTransport',
     { target: REQUIRE, sent: HELLO },
+  ),
+]
+
+/** Lawful inside TLS at any time, and of no use to anybody. */
+const useless = [
+  attack(
+    'tls/flood-of-tickets',
+    'sends tickets for sessions without end once TLS is up, and not one message',
+    { text: 'What TLS keeps to itself has a bound after its handshake too.', source: 'RFC 8446 section 4.6.1' },
+    insideTls(identities.honest, (peer) => peer.floodRecords(HANDSHAKE_RECORD, newSessionTicket(8_000))),
+    ['limit', 'AwaitingAuthentication'],
+    { target: VERIFY_FULL, sent: STARTED },
+  ),
+  attack(
+    'tls/flood-of-tickets-behind-ok',
+    'lets us in, and then sends tickets for sessions without end',
+    { text: 'What TLS keeps to itself has a bound until the session is ready.', source: 'RFC 8446 section 4.6.1' },
+    insideTls(identities.honest, async (peer) => {
+      await peer.sendRecord(APPLICATION_RECORD, ok)
+      await peer.floodRecords(HANDSHAKE_RECORD, newSessionTicket(8_000))
+    }),
+    ['limit', 'AwaitingReady'],
+    { target: VERIFY_FULL, sent: STARTED },
   ),
 ]
 
@@ -670,6 +694,7 @@ export const TLS: readonly Attack[] = [
   ...stalls,
   ...broken,
   ...endless,
+  ...useless,
   ...impostors,
   ...misnamed,
   ...direct,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { tlsServerEndPoint } from '../../../src/auth/channel-binding.ts'
 import { parseRequireAuth, type RequireAuth } from '../../../src/auth/require-auth.ts'
 import { Secret } from '../../../src/auth/secret.ts'
-import type { Failure } from '../../../src/protocol/failure.ts'
+import type { Failure, FailureKind } from '../../../src/protocol/failure.ts'
 import {
   EARLY_SASL,
   encryptionAttempts,
@@ -277,6 +277,13 @@ describe('sslmode', () => {
     expect(fallsBack('preferred', true, policy)).toEqual([])
   })
 
+  it.each(['53300', '57P03'])('a server that refuses everybody (%s) would do so in TLS and without', (sqlstate) => {
+    const failure: Failure = { ...refused, sqlstate }
+    const inAnswer = (phases: readonly StateName[]) => phases.filter((phase) => phase !== 'AwaitingTlsReply')
+    expect(inAnswer(fallsBack('off', false, failure))).toEqual([])
+    expect(inAnswer(fallsBack('preferred', true, failure))).toEqual([])
+  })
+
   it.each([
     { kind: 'deadline', timeoutMs: 1 },
     { kind: 'aborted' },
@@ -285,5 +292,56 @@ describe('sslmode', () => {
   ] as const)('makes no second attempt after $kind', (failure) => {
     expect(fallsBack('preferred', true, failure)).toEqual([])
     expect(fallsBack('off', false, failure)).toEqual([])
+  })
+})
+
+describe('the next host', () => {
+  const saying = (sqlstate: string): Failure => ({ ...refused, sqlstate })
+  const EVERYWHERE: readonly StateName[] = stateNames
+
+  /** For every kind of failure: examples of it, and the phases in which another host may do better. */
+  const EXPECTED: Readonly<Record<FailureKind, readonly (readonly [Failure, readonly StateName[]])[]>> = {
+    lost: [
+      [lost, EVERYWHERE],
+      [{ kind: 'lost', code: 'FIN', detail: 'end of stream' }, EVERYWHERE],
+      [{ kind: 'lost', code: 'ENOTFOUND', detail: '' }, EVERYWHERE],
+    ],
+    deadline: [[{ kind: 'deadline', timeoutMs: 1 }, EVERYWHERE]],
+    refused: [
+      // It has no room: disk_full, out_of_memory, too_many_connections.
+      [saying('53100'), EVERYWHERE],
+      [saying('53200'), EVERYWHERE],
+      [saying('53300'), EVERYWHERE],
+      // It is not up: admin_shutdown, crash_shutdown, cannot_connect_now.
+      [saying('57P01'), EVERYWHERE],
+      [saying('57P02'), EVERYWHERE],
+      [saying('57P03'), EVERYWHERE],
+      // To our question what it is, any refusal means that it is not to be had.
+      ...['28P01', '28000', '3D000', '42501', '57014', '55000', 'XX000', ''].map(
+        (sqlstate) => [saying(sqlstate), ['AwaitingSessionCheck']] as const,
+      ),
+    ],
+    // target_session_attrs is judged in one state; a version or a method would be no other elsewhere.
+    incompatible: [[{ kind: 'incompatible', what: '', offered: [], supported: [] }, ['CheckingSession']]],
+    aborted: [[{ kind: 'aborted' }, []]],
+    misbehaved: [[{ kind: 'misbehaved', expected: [], received: '' }, []]],
+    malformed: [[{ kind: 'malformed', message: '', field: '', offset: 0, problem: '' }, []]],
+    limit: [[{ kind: 'limit', what: '', limit: 1, received: 2 }, []]],
+    unproven: [[unproven, []]],
+    policy: [[{ kind: 'policy', what: '', advice: '' }, []]],
+    config: [[{ kind: 'config', parameter: '', problem: '' }, []]],
+  }
+
+  it.each(
+    Object.values(EXPECTED)
+      .flat()
+      .map(([failure, phases]) => ({
+        kind: failure.kind,
+        code: 'sqlstate' in failure ? failure.sqlstate : '',
+        failure,
+        phases,
+      })),
+  )('after $kind $code may be tried in these phases only', ({ failure, phases }) => {
+    expect(stateNames.filter((phase) => mayTryNextHost(phase, failure))).toEqual(phases)
   })
 })
