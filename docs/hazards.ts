@@ -175,6 +175,27 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       ],
     },
     {
+      lesson:
+        'What was begun before the server asked is gone on with only if the server offers it; nothing less is answered.',
+      source: '#SASL-AUTHENTICATION, #LIBPQ-CONNECT-REQUIRE-AUTH',
+      answeredIn: ['state/handshake/policy.ts', 'state/handshake/table.ts', 'state/handshake/transitions.ts'],
+      provedBy: [
+        'order/early-*',
+        'authentication/early-*',
+        'scram/early-*',
+        'startup/early-*',
+        'tls/early-binding-*',
+        'tls/retry-keeps-require-auth-early',
+        'early-sasl.test.ts',
+      ],
+    },
+    {
+      lesson: 'A query that left before the server had proven itself is not sent to a second one.',
+      source: '',
+      answeredIn: ['connect.ts', 'state/handshake/policy.ts'],
+      provedBy: ['first-query.test.ts'],
+    },
+    {
       lesson: "'N' where TLS is required is an error at once, and no StartupMessage has left.",
       source: '#LIBPQ-CONNECT-SSLMODE',
       answeredIn: ['state/handshake/transitions.ts'],

@@ -2,7 +2,9 @@
  * One attempt: the loop in which the whole handshake can be seen, and the one place where sockets die. The rules are not here
  * but in state/handshake/table.ts and its transitions; this does what they ask for, and reports back.
  */
+import type { ScramMechanism } from './auth/scram.ts'
 import type { Settings } from './config/settings.ts'
+import type { KnownServers } from './known-servers.ts'
 import type { Clock, Deadline } from './net/deadline.ts'
 import type { dial } from './net/dial.ts'
 import type { Endpoint } from './net/endpoint.ts'
@@ -38,6 +40,7 @@ export interface Runtime {
   readonly dial: typeof dial
   readonly deriveKeys: DeriveKeys
   readonly randomBytes: RandomBytes
+  readonly knownServers: KnownServers
 }
 
 /** What one attempt is about. */
@@ -54,6 +57,8 @@ export interface Errand {
 }
 
 export interface Succeeded {
+  /** The SCRAM mechanism that was used; null: it was another method. */
+  readonly mechanism: ScramMechanism | null
   readonly state: StateOf<'Ready' | 'Cancelled'>
   readonly wire: Wire
 }
@@ -64,6 +69,8 @@ export interface Failed {
   readonly failure: Failure
   /** Whether it ran in TLS. */
   readonly secured: boolean
+  /** Whether a first query had left. */
+  readonly hasAsked: boolean
   readonly cause: unknown
 }
 
@@ -81,6 +88,8 @@ export async function makeAttempt(
   let effects: readonly Effect[] = []
   let wire: Wire | undefined
   let secured = false
+  let hasAsked = false
+  let mechanism: ScramMechanism | null = null
   let cause: unknown
   timeline.begin(slice.timeoutMs)
   // The turn of the event loop in which the last one failed may have outlasted the deadline: then this one does not begin.
@@ -89,25 +98,28 @@ export async function makeAttempt(
   try {
     while (state.name !== 'Ready' && state.name !== 'Cancelled') {
       let event: Event | null = nextMove(state)
-      for (const effect of effects) event = (await perform(effect)) ?? event
+      const flight = effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
+      for (const effect of effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
+      if (flight.length > 0) event = (await send(flight)) ?? event
       event ??= await listen(state.name)
       const step = handshake.receive(state, event, signal)
       if (step.state.name === 'Failed') throw new Fault(step.state.failure, { cause })
       ;({ state, effects } = step)
       timeline.enter(state.name)
+      if (state.name === 'AwaitingSaslChallenge') mechanism = state.start.mechanism
     }
-    return { state, wire: opened(wire) }
+    return { state, mechanism, wire: opened(wire) }
   } catch (error) {
     // The one place where sockets die.
     wire?.destroy()
     const failure = failureOf(error, deadline, slice)
     // What is no failure of a connection is a defect of this library, and must not pass for one.
     if (failure === null) throw error
-    return { failure, phase: state.name, secured, cause: error instanceof Fault ? error.cause : error }
+    return { failure, phase: state.name, secured, hasAsked, cause: error instanceof Fault ? error.cause : error }
   }
 
   /** Do what a transition asked for. What comes of it, if anything, is the next event. */
-  async function perform(effect: Effect): Promise<Event | null> {
+  async function perform(effect: Exclude<Effect, { do: 'send' }>): Promise<Event | null> {
     try {
       switch (effect.do) {
         case 'beginPassword':
@@ -136,9 +148,6 @@ export async function makeAttempt(
         }
         case 'useKeys':
           return { type: 'SaslKeysGiven', keys: effect.keys }
-        case 'send':
-          await send(effect.message)
-          return null
       }
     } catch (error) {
       return transportLost(error)
@@ -152,13 +161,15 @@ export async function makeAttempt(
     return settings.loadBalanceHosts === 'random' ? shuffle(addresses, runtime.randomBytes) : addresses
   }
 
-  async function send(message: Extract<Effect, { do: 'send' }>['message']): Promise<void> {
+  async function send(flight: readonly Extract<Effect, { do: 'send' }>['message'][]): Promise<Event | null> {
     try {
-      await opened(wire).send(message, signal)
+      hasAsked ||= flight.some(({ type }) => type === 'Query')
+      await opened(wire).send(flight, signal)
+      return null
     } catch (error) {
       // Values that pass the configuration one by one can still be too much for one StartupMessage.
-      if (!(error instanceof RangeError)) throw error
-      throw new Fault({ kind: 'config', parameter: message.type, problem: error.message })
+      if (!(error instanceof RangeError)) return transportLost(error)
+      throw new Fault({ kind: 'config', parameter: flight[0]?.type ?? '', problem: error.message })
     }
   }
 

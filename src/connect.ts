@@ -16,9 +16,10 @@ import { type CancelTarget, cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
+import { createKnownServers, type Known } from './known-servers.ts'
 import { Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
-import { isIpAddress } from './net/endpoint.ts'
+import { type Endpoint, isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
@@ -26,12 +27,19 @@ import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './
 import { Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
-import { mayTryNextHost, mayTryOther } from './state/handshake/policy.ts'
+import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
-import { type ConnectOptions, findConnectMisuse, type WaitOptions } from './wait-options.ts'
+import { type ConnectOptions, type FirstQuery, findConnectMisuse, type WaitOptions } from './wait-options.ts'
 
-const NODE: Runtime = { clock: monotonicClock, resolveHost, dial, deriveKeys, randomBytes }
+const NODE: Runtime = {
+  clock: monotonicClock,
+  resolveHost,
+  dial,
+  deriveKeys,
+  randomBytes,
+  knownServers: createKnownServers(),
+}
 
 /** A connect that is under way: a promise of the session, which can be told to stop. */
 export interface Connecting extends Promise<Session>, AsyncDisposable {
@@ -98,7 +106,8 @@ async function run(
     deadline = whole
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
     refuseIfHopeless(whole, options)
-    return await visitHosts(runtime, settings, whole, timeline)
+    checkFirstQuery(settings, options)
+    return await visitHosts({ runtime, settings, deadline: whole, timeline, firstQuery: options.firstQuery ?? null })
   } catch (error) {
     const failure = failureOf(error, deadline)
     // What is no failure of a connection, or one that has been told already, goes on as it is.
@@ -119,28 +128,25 @@ interface Course {
   readonly timeline: TimelineRecorder
   readonly password: PasswordRequest
   readonly tlsOptionsFor: TlsOptionsFor
+  readonly firstQuery: FirstQuery | null
   /** Those that have failed so far. */
   readonly attempts: FailedAttempt[]
 }
 
 /** Host by host, until one of them lets us in, none is left, or the others would say the same. */
-async function visitHosts(
-  runtime: Runtime,
-  settings: Settings,
-  deadline: Deadline,
-  timeline: TimelineRecorder,
-): Promise<Session> {
+async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'attempts'>): Promise<Session> {
+  const { runtime, settings, deadline, timeline } = given
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
   const password = passwordOf(settings, deadline.signal)
-  const course: Course = { runtime, settings, deadline, timeline, password, tlsOptionsFor, attempts: [] }
+  const course: Course = { ...given, password, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {
       using slice = deadline.slice(shareOf(deadline.remaining(), visits.length - index))
       const outcome = await visitHost(course, visit, slice)
       if (outcome instanceof Session) return outcome
-      const { phase, failure, cause } = outcome
-      if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure)) {
+      const { phase, failure, hasAsked, cause } = outcome
+      if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure, hasAsked)) {
         throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
       }
     }
@@ -155,13 +161,19 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const { runtime, settings, deadline, timeline, password, attempts } = course
   const { endpoint } = visit
   const [encryption, ...others] = visit.encryptions
-  const attempt = attemptOf(settings, visit, password.exists)
+  const known = settings.rememberServers ? runtime.knownServers.recall(nameOf(settings, endpoint)) : null
+  const attempt = attemptOf(course, visit, known)
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
   const outcome = await makeAttempt(runtime, errand, timeline)
   if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
+  // Now that it is known to wait, there is no guess: this happens once.
+  if (settings.rememberServers && !isOver(deadline) && mayTryUnguessed(phase, failure)) {
+    runtime.knownServers.remember(nameOf(settings, endpoint), isProtocolViolation(failure) ? 'waits' : null)
+    return visitHost(course, visit, slice)
+  }
   const [other, ...rest] = others
   if (other === undefined || isOver(deadline) || !mayTryOther(encryption, secured, phase, failure)) {
     return outcome
@@ -170,15 +182,19 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
-function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Errand['attempt'] {
+function attemptOf({ settings, password, firstQuery }: Course, visit: Visit, known: Known | null): Errand['attempt'] {
   const { endpoint, sessionWanted } = visit
+  const [encryption] = visit.encryptions
+  // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.
+  const isVerified = settings.tls.mode === 'verify-full' && encryption === 'required'
+  const mayLeave = (isVerified || firstQuery?.allowUnverified === true) && firstQuery?.signal?.aborted !== true
   return {
     needsLookup: endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host),
     user: settings.user,
     database: settings.database,
-    hasPassword,
+    hasPassword: password.exists,
     scramKeys: settings.scramKeys,
-    encryption: visit.encryptions[0],
+    encryption,
     directTls: settings.tls.negotiation === 'direct',
     channelBinding: settings.channelBinding,
     requireAuth: settings.requireAuth,
@@ -189,26 +205,46 @@ function attemptOf(settings: Settings, visit: Visit, hasPassword: boolean): Erra
     scramIterationsMin: settings.scramIterationsMin,
     scramIterationsMax: settings.scramIterationsMax,
     sessionWanted,
+    earlySasl: settings.earlySasl && known !== 'waits',
+    remembered: known === 'waits' ? null : known,
+    earlyQuery: mayLeave ? (firstQuery?.text ?? null) : null,
     cancelKey: null,
   }
 }
 
-function open({ runtime, timeline, attempts }: Course, errand: Errand, { state, wire }: Succeeded): Session {
+/** What a server is remembered by. */
+function nameOf({ user, database }: Settings, endpoint: Endpoint): string {
+  return [showEndpoint(endpoint), user, database].join('\0')
+}
+
+/** It is sent to whichever server lets us in, so it cannot wait for the answer to another question. */
+function checkFirstQuery({ targetSessionAttrs }: Settings, { firstQuery }: ConnectOptions): void {
+  if (firstQuery === undefined || targetSessionAttrs === 'any') return
+  const problem = `cannot be used with target_session_attrs=${targetSessionAttrs}, which is to be known first; use query()`
+  throw new Fault({ kind: 'config', parameter: 'firstQuery', problem })
+}
+
+function open(course: Course, errand: Errand, { state, mechanism, wire }: Succeeded): Session {
+  const { runtime, settings, timeline, attempts, firstQuery } = course
   if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
   const { endpoint, tlsOptions } = errand
   const { keepalives, keyCache, loadBalanceHosts } = errand.settings
-  // What a session keeps, for as long as it lives: no password, no function for one, no keys.
+  // What a session keeps, for as long as it lives: no password, no function for one, no keys, no query.
   const lasting: CancelTarget['errand'] = {
     endpoint,
     tlsOptions,
-    attempt: { ...errand.attempt, hasPassword: false, scramKeys: null },
+    attempt: { ...errand.attempt, hasPassword: false, scramKeys: null, earlyQuery: null },
     settings: { keepalives, keyCache, loadBalanceHosts },
   }
   const key = state.backendKeyData
   const cancel = (options: WaitOptions) => {
     return cancelWith(runtime, { errand: lasting, remote: wire.remote, isSecured: state.tls !== null, key }, options)
   }
-  return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel })
+  const name = nameOf(settings, errand.endpoint)
+  if (settings.rememberServers && runtime.knownServers.recall(name) !== 'waits') {
+    runtime.knownServers.remember(name, mechanism)
+  }
+  return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel, firstQuery })
 }
 
 /** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */

@@ -18,7 +18,7 @@ import type { SessionEffect, SessionEvent, SessionState } from './state/session/
 import type { SessionStateName } from './state/session/table.ts'
 import { session } from './state/session/transitions.ts'
 import type { Timeline } from './state/timeline.ts'
-import { findMisuse, type WaitOptions } from './wait-options.ts'
+import { type FirstQuery, findMisuse, findTextMisuse, type WaitOptions } from './wait-options.ts'
 import type { Wire } from './wire.ts'
 
 /** How long close() waits for the server before it lets go, unless it is told otherwise. */
@@ -46,6 +46,7 @@ interface Origin {
   readonly attempts: readonly FailedAttempt[]
   readonly clock: Clock
   readonly cancel: (options: WaitOptions) => Promise<void>
+  readonly firstQuery: FirstQuery | null
 }
 
 /** A query that waits or runs. */
@@ -72,6 +73,9 @@ export class Session implements AsyncDisposable {
   /** The attempts that failed before this one succeeded, in order: several hosts, and sslmode allow and prefer, may make some. */
   readonly attempts: readonly FailedAttempt[]
 
+  /** The results of the query that was given to `connect`; null if none was. They settle as those of `query` do. */
+  readonly firstResult: Promise<readonly QueryResult[]> | null
+
   readonly #wire: Wire
   readonly #clock: Clock
   readonly #cancel: Origin['cancel']
@@ -89,7 +93,7 @@ export class Session implements AsyncDisposable {
   readonly #onIdle: (() => void)[] = []
 
   /** Made by connect(), which hands over the wire and all that the server said. */
-  constructor(wire: Wire, ready: StateOf<'Ready'>, { timeline, attempts, clock, cancel }: Origin) {
+  constructor(wire: Wire, ready: StateOf<'Ready'>, { timeline, attempts, clock, cancel, firstQuery }: Origin) {
     this.#wire = wire
     this.#clock = clock
     this.#cancel = cancel
@@ -103,6 +107,11 @@ export class Session implements AsyncDisposable {
     this.timeline = timeline
     this.attempts = attempts
     wire.enterSession()
+    const isSent = ready.earlyQuery !== null && ready.authenticationMethod === 'scram-sha-256'
+    if (isSent) this.#state = { name: 'AwaitingResponse' }
+    this.firstResult = firstQuery && this.#ask(firstQuery.text, firstQuery)
+    // It may be asked for later, or never.
+    this.firstResult?.catch(() => {})
     void this.#listen()
   }
 
@@ -135,15 +144,19 @@ export class Session implements AsyncDisposable {
    * result?.objects() // [{ answer: '42' }]
    */
   query(text: string, options: WaitOptions = {}): Promise<readonly QueryResult[]> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       checkOptions(options)
-      if (typeof text !== 'string' || text.includes('\0') || !text.isWellFormed()) {
-        throw new TypeError('query: expected a string without NUL and without half of a surrogate pair')
-      }
+      const problem = findTextMisuse(text)
+      if (problem !== null) throw new TypeError(`query: ${problem}`)
       if (this.#ended !== null) throw this.#bystander(this.#ended)
       if (this.#closing !== null) throw this.#closed()
+      resolve(this.#ask(text, options))
+    })
+  }
 
-      const deadline = new Deadline({ ...options, clock: this.#clock })
+  #ask(text: string, { timeoutMs, signal }: WaitOptions): Promise<readonly QueryResult[]> {
+    return new Promise((resolve, reject) => {
+      const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
       const job: Job = { text, deadline, collector: new ResultCollector(), resolve, reject, error: null }
       this.#jobs.push(job)
       const onAbort = () => this.#abort(job)
@@ -237,7 +250,7 @@ export class Session implements AsyncDisposable {
     switch (effect.do) {
       case 'send':
         // Whoever listens meets a broken transport first, and with it what the server still had to say.
-        this.#wire.send(effect.message, this.#life.signal).catch((error: unknown) => {
+        this.#wire.send([effect.message], this.#life.signal).catch((error: unknown) => {
           if (!(error instanceof TransportError || this.#life.signal.aborted)) this.#endByDefect(error)
         })
         return

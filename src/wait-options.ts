@@ -13,6 +13,19 @@ export interface ConnectOptions extends WaitOptions {
    * in a storm, work that cannot be finished only makes the rest late. Default: it is always begun.
    */
   readonly leastMs?: number | undefined
+  /**
+   * A query whose result is wanted as soon as can be: `session.firstResult`. In verified TLS (sslmode=verify-full), or if it is
+   * allowed to be read by whoever answers, it leaves in the flight of SCRAM's last message, and saves a round trip. If the
+   * connect fails after that, the query may have run; it is not sent to another host. Not with `targetSessionAttrs`.
+   */
+  readonly firstQuery?: FirstQuery | undefined
+}
+
+export interface FirstQuery extends WaitOptions {
+  /** As for `query`. Its time counts from the moment in which the session is there. */
+  readonly text: string
+  /** Whether it may leave before the server has proven itself, though TLS does not prove it. Default: false. */
+  readonly allowUnverified?: boolean | undefined
 }
 
 interface Misuse {
@@ -27,11 +40,30 @@ export function findMisuse(options: unknown): Misuse | null {
 
 /** The same for those of `connect`. */
 export function findConnectMisuse(options: unknown): Misuse | null {
-  const misuse = findMisuseOf(options, ['timeoutMs', 'signal', 'leastMs'])
+  const misuse = findMisuseOf(options, ['timeoutMs', 'signal', 'leastMs', 'firstQuery'])
   if (misuse !== null) return misuse
-  const { leastMs } = options as ConnectOptions
-  if (leastMs === undefined || (typeof leastMs === 'number' && !Number.isNaN(leastMs))) return null
-  return { parameter: 'leastMs', problem: `expected a number of milliseconds, got ${shown(leastMs)}` }
+  const { leastMs, firstQuery } = options as ConnectOptions
+  if (leastMs !== undefined && (typeof leastMs !== 'number' || Number.isNaN(leastMs))) {
+    return { parameter: 'leastMs', problem: `expected a number of milliseconds, got ${shown(leastMs)}` }
+  }
+  return firstQuery === undefined ? null : findFirstQueryMisuse(firstQuery)
+}
+
+function findFirstQueryMisuse(firstQuery: FirstQuery): Misuse | null {
+  const misuse = findMisuseOf(firstQuery, ['timeoutMs', 'signal', 'text', 'allowUnverified'])
+  if (misuse?.parameter === 'options') return { parameter: 'firstQuery', problem: misuse.problem }
+  if (misuse !== null) return { parameter: `firstQuery.${misuse.parameter}`, problem: misuse.problem }
+  const { text, allowUnverified } = firstQuery
+  const problem = findTextMisuse(text)
+  if (problem !== null) return { parameter: 'firstQuery.text', problem }
+  if (allowUnverified === undefined || typeof allowUnverified === 'boolean') return null
+  return { parameter: 'firstQuery.allowUnverified', problem: `expected a boolean, got ${shown(allowUnverified)}` }
+}
+
+/** What is wrong with the text of a query, or null. */
+export function findTextMisuse(text: unknown): string | null {
+  if (typeof text === 'string' && !text.includes('\0') && text.isWellFormed()) return null
+  return 'expected a string without NUL and without half of a surrogate pair'
 }
 
 function findMisuseOf(options: unknown, names: readonly string[]): Misuse | null {

@@ -78,10 +78,16 @@ export class Wire {
     return true
   }
 
-  /** Throws TransportError, `signal.reason`, and RangeError for a message that cannot be sent. */
-  async send(message: StartupPacket | FrontendMessage, signal: AbortSignal): Promise<void> {
-    const bytes = isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
-    this.#note('sent', message.type, bytes.length)
+  /** In one flight. Throws TransportError, `signal.reason`, and RangeError for a message that cannot be sent. */
+  async send(messages: readonly (StartupPacket | FrontendMessage)[], signal: AbortSignal): Promise<void> {
+    const flight = messages.map((message) => {
+      const bytes = isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
+      return { name: message.type, bytes }
+    })
+    for (const { name, bytes } of flight) this.#note('sent', name, bytes.length)
+    const [first] = flight
+    const bytes =
+      flight.length === 1 && first !== undefined ? first.bytes : Buffer.concat(flight.map((one) => one.bytes))
     await this.#transport.write(bytes, signal)
   }
 

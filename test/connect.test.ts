@@ -22,6 +22,8 @@ const STUCK: Readonly<Record<string, () => { server: ScriptedServer; world: Worl
   AwaitingTlsReply: () => stuck({ tlsReply: '' }, {}, `${TARGET}?sslmode=require`),
   SecuringTransport: () => stuck({ tlsReply: 'S' }, {}, `${TARGET}?sslmode=require`),
   AwaitingAuthentication: () => stuck({ silentAt: 'AuthenticationSASL' }),
+  AwaitingSaslOffer: () =>
+    stuck({ silentAt: 'AuthenticationSASL' }, {}, `${TARGET}?sslmode=disable&require_auth=scram-sha-256`),
   AwaitingPassword: () =>
     stuck({ method: 'password' }, {}, { ...OBJECT, password: neverFetched, allowCleartextPassword: true }),
   AwaitingSaslChallenge: () => stuck({ silentAt: 'AuthenticationSASLContinue' }),

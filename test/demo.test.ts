@@ -14,7 +14,14 @@ const WITHIN_MS = 30_000
 
 /** What a connect to an address, without TLS, to any kind of server, does not come to. */
 const ELSEWHERE = [
-  ...['ResolvingHost', 'AwaitingTlsReply', 'SecuringTransport', 'AwaitingPassword', 'AwaitingSessionCheck'],
+  ...[
+    'ResolvingHost',
+    'AwaitingTlsReply',
+    'SecuringTransport',
+    'AwaitingSaslOffer',
+    'AwaitingPassword',
+    'AwaitingSessionCheck',
+  ],
   ...['AwaitingCancelClose', 'Cancelled', 'Failed'],
 ]
 

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Runtime } from '../src/attempt.ts'
 import type { ConnectTarget } from '../src/config/target.ts'
 import { type Connecting, connectWith } from '../src/connect.ts'
+import { createKnownServers } from '../src/known-servers.ts'
 import type { Clock } from '../src/net/deadline.ts'
 import { createRace } from '../src/net/dial.ts'
 import { createKeyDerivation, type Pbkdf2 } from '../src/net/kdf.ts'
@@ -310,7 +311,7 @@ describe('P4: a phase that the deadline does not cover', () => {
     if (!(session instanceof Session)) throw session
     const waits = session.timeline.filter(({ enteredMs, leftMs }) => leftMs > enteredMs)
     const names = waits.map(({ state }) => state)
-    const others = method === 'password' ? /Sasl|CancelClose/ : /AwaitingPassword|CancelClose/
+    const others = method === 'password' ? /Sasl|CancelClose/ : /AwaitingPassword|SaslOffer|CancelClose/
     const waiting = (Object.keys(AWAITED) as StateName[]).filter((name) => AWAITED[name] !== null && !others.test(name))
     expect(names).toEqual(['Disconnected', ...waiting])
 
@@ -941,6 +942,7 @@ describe('a storm', { timeout: 120_000 }, () => {
         dial: server.dial,
         deriveKeys: () => Promise.reject(new TypeError('nobody asks for a key')),
         randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),
+        knownServers: createKnownServers(),
       }
       return connectWith(runtime, TARGET, { signal: caller.signal }).catch(({ name }: Error) => name)
     })

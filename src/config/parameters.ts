@@ -391,6 +391,19 @@ export const PARAMETERS = {
     },
     scramKey,
   ),
+  early_sasl: boolean({
+    property: 'earlySasl',
+    anchor: null,
+    default: 'true',
+    meaning:
+      'Whether SCRAM may begin in the flight of the StartupMessage, which saves a round trip: where require_auth leaves nothing else, or as remembered.',
+  }),
+  remember_servers: boolean({
+    property: 'rememberServers',
+    anchor: null,
+    default: 'false',
+    meaning: 'Whether the SCRAM mechanism that a server chose is remembered, for early_sasl at the next connect.',
+  }),
   scram_key_cache: boolean({
     property: 'scramKeyCache',
     anchor: null,

@@ -55,6 +55,8 @@ function settle(given: Given, surroundings: Surroundings): Settings {
     ...chooseScramIterations(given),
     scramKeys: pairScramKeys(given),
     keyCache: given.scram_key_cache ?? true,
+    earlySasl: given.early_sasl ?? true,
+    rememberServers: given.remember_servers ?? false,
   }
 }
 

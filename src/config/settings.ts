@@ -37,6 +37,10 @@ export interface Settings {
   readonly scramIterationsMax: number
   /** Used in place of a password when the method is SCRAM; null: none were given. */
   readonly scramKeys: ScramKeySecrets | null
+  /** Whether SCRAM may begin in the flight of the StartupMessage where nothing else will do, or where it did before. */
+  readonly earlySasl: boolean
+  /** Whether what a server chose is kept for the next connect. */
+  readonly rememberServers: boolean
   /** Whether keys that were derived from a password are kept for the next connect. */
   readonly keyCache: boolean
 }

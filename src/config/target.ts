@@ -158,6 +158,17 @@ export interface ConnectTarget {
   readonly scramClientKey?: string | Secret | undefined
   /** SCRAM's ServerKey, by which the server is verified. Default: none. Manual: #LIBPQ-CONNECT-SCRAM-SERVER-KEY. */
   readonly scramServerKey?: string | Secret | undefined
+  /**
+   * Whether SCRAM may begin in the flight of the StartupMessage, which saves a round trip. It does where `requireAuth` is
+   * 'scram-sha-256' alone, so that anything else would fail anyway, and the choice about channel binding is settled: without
+   * TLS, or with `channelBinding` 'disable' or 'require'. Default: true. Switch it off for a pooler that does not cope.
+   */
+  readonly earlySasl?: boolean | undefined
+  /**
+   * Whether the SCRAM mechanism that a server chose is remembered, in memory, so that the next connect to it may begin with it. If
+   * the server has changed its mind, a second attempt is made without. Default: false.
+   */
+  readonly rememberServers?: boolean | undefined
   /** Ours, not libpq's: whether keys that were derived from a password are kept in memory. Default: true. */
   readonly scramKeyCache?: boolean | undefined
 }

@@ -12,7 +12,11 @@ export type Material = readonly [parameter: string, options: SecureContextOption
 
 /** Everything is parsed here, before anybody is dialed. Node says what is wrong, but not with which of them. */
 export function createContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
-  const merged: SecureContextOptions = Object.assign({}, ...material.map(([, options]) => options), rest)
+  const merged: SecureContextOptions = Object.assign(
+    { ecdhCurve: GROUPS },
+    ...material.map(([, options]) => options),
+    rest,
+  )
   checkRoots(material)
   checkPair(merged)
   try {
@@ -24,6 +28,16 @@ export function createContext(material: readonly Material[], rest: SecureContext
     throw unusable(isLocked ? 'sslpassword' : parameter, error)
   }
 }
+
+/**
+ * The groups for the key exchange, P-256 first, because a client sends a key for the first one only: before 18 PostgreSQL knew
+ * no other (#GUC-SSL-GROUPS), and answered OpenSSL's own choice with HelloRetryRequest (RFC 8446 section 4.1.4), which is one
+ * more round trip. The others are OpenSSL's own, in its order. What the OpenSSL at hand does not know is left to it.
+ */
+const GROUPS =
+  ['P-256:X25519MLKEM768:X25519:X448:P-521:P-384', 'P-256:X25519:X448:P-521:P-384'].find((ecdhCurve) =>
+    isUsable({ ecdhCurve }),
+  ) ?? 'auto'
 
 /** Node's codes for an encrypted key whose password is missing or wrong. */
 const LOCKED = /DECRYPT|PASSPHRASE|INTERRUPTED_OR_CANCELLED/

@@ -134,7 +134,8 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
       return `the caller aborted in ${phase}${waiting}`
     case 'refused': {
       const code = [failure.severity, failure.sqlstate && `SQLSTATE ${failure.sqlstate}`].filter(Boolean).join(', ')
-      const hint = failure.fields.get('hint') ?? REMEDIES.get(failure.sqlstate)
+      const hint =
+        failure.fields.get('hint') ?? REMEDIES.get(`${phase} ${failure.sqlstate}`) ?? REMEDIES.get(failure.sqlstate)
       const shownCode = code === '' ? '' : ` (${code})`
       return `the server refused in ${phase}: ${failure.message}${shownCode}${hint === undefined ? '' : `; ${hint}`}`
     }
@@ -166,13 +167,14 @@ function shownMs(timeoutMs: number): number {
   return Math.round(timeoutMs * 10) / 10
 }
 
-/** What to do about the refusals that people meet while connecting, where the server gives no hint. */
+/** What to do about the refusals that people meet while connecting, where the server gives no hint: by SQLSTATE, or by phase and SQLSTATE. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['28P01', 'check user and password'],
   ['28000', "check the user, and that the server's pg_hba.conf lets it in from here"],
   ['3D000', 'check the name of the database'],
   ['53300', 'all connections are taken: use fewer, or raise max_connections'],
   ['57P03', 'the server is starting up or shutting down: try again shortly'],
+  ['AwaitingSaslOffer 08P01', 'if a pooler does not cope with SCRAM that begins unasked: early_sasl=false'],
 ])
 
 function oneOf(names: readonly string[]): string {

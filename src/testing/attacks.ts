@@ -5,6 +5,7 @@
  */
 import type { Attack } from './attack.ts'
 import { AUTHENTICATION } from './attacks/authentication.ts'
+import { EARLY_SASL } from './attacks/early.ts'
 import { FRAMING } from './attacks/framing.ts'
 import { ORDERED } from './attacks/order.ts'
 import { SCRAM } from './attacks/scram.ts'
@@ -17,6 +18,7 @@ export const ATTACKS: readonly Attack[] = [
   ...FRAMING,
   ...ORDERED,
   ...AUTHENTICATION,
+  ...EARLY_SASL,
   ...SCRAM,
   ...STARTUP,
   ...TIME,

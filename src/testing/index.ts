@@ -13,6 +13,7 @@ export { type CertificateOptions, type IssuedCertificate, issueCertificate } fro
 export { encodeBackend, frame } from './encode-backend.ts'
 export { HostileServer, type HostileServerOptions, type Visit } from './hostile-server.ts'
 export { authority } from './identities.ts'
+export { LatencyProxy, type LatencyProxyOptions, type ProxiedConnection, type ProxyTarget } from './latency-proxy.ts'
 export { ClientGone, type Line } from './line.ts'
 export { Peer, type Script } from './peer.ts'
 export {

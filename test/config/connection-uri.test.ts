@@ -154,7 +154,7 @@ describe('a connection URI', () => {
       'postgres://?sslmode=verify-full&sslnegotiation=direct&sslrootcert=%2Fca.pem&sslcert=me.pem&sslkey=me.key' +
         '&sslpassword=open&sslcertmode=allow&sslcrl=%2Fcrl.pem&sslsni=0&ssl_min_protocol_version=tlsv1.1' +
         '&ssl_max_protocol_version=TLSv1.3&channel_binding=require&require_auth=scram-sha-256&scram_iterations_min=4096' +
-        `&scram_client_key=${key}&scram_server_key=${key}&scram_key_cache=off`,
+        `&scram_client_key=${key}&scram_server_key=${key}&scram_key_cache=off&early_sasl=off&remember_servers=on`,
     )
     expect(settings).toMatchObject({
       tls: {
@@ -174,6 +174,8 @@ describe('a connection URI', () => {
       requireAuth: { allowed: new Set(['scram-sha-256']) },
       scramIterationsMin: 4096,
       keyCache: false,
+      earlySasl: false,
+      rememberServers: true,
     })
     expect(settings.tls.keyPassword?.reveal()).toBe('open')
     expect(settings.scramKeys?.clientKey.reveal()).toBe(BASE64_KEY)
@@ -444,6 +446,8 @@ const trusted = fc.record(
     scramClientKey: base64Key,
     scramServerKey: base64Key,
     scramKeyCache: fc.boolean(),
+    earlySasl: fc.boolean(),
+    rememberServers: fc.boolean(),
   },
   { requiredKeys: ['sslrootcert', 'sslkey', 'scramClientKey', 'scramServerKey'] },
 )

@@ -41,6 +41,8 @@ const PROPERTIES: Readonly<Record<keyof ConnectTarget, true>> = {
   scramIterationsMax: true,
   scramClientKey: true,
   scramServerKey: true,
+  earlySasl: true,
+  rememberServers: true,
   scramKeyCache: true,
 }
 
@@ -63,6 +65,8 @@ test('every parameter has a place in the manual, except those that are ours', ()
     'allow_cleartext_password',
     'scram_iterations_min',
     'scram_iterations_max',
+    'early_sasl',
+    'remember_servers',
     'scram_key_cache',
   ])
   for (const [name, { anchor }] of [...rows, ...Object.entries(NOT_BUILT)]) {

@@ -44,6 +44,8 @@ test('nothing given means: everything as in libpq', () => {
     scramIterationsMax: 100_000,
     scramKeys: null,
     keyCache: true,
+    earlySasl: true,
+    rememberServers: false,
   })
 })
 

@@ -48,6 +48,8 @@ describe('an object', () => {
       scramClientKey: BASE64_KEY,
       scramServerKey: BASE64_KEY,
       scramKeyCache: false,
+      earlySasl: false,
+      rememberServers: true,
     } satisfies ConnectTarget)
     expect(settings).toEqual({
       hosts: [{ transport: 'tcp', host: 'db.example', address: '192.0.2.1', port: 6432 }],
@@ -87,6 +89,8 @@ describe('an object', () => {
       scramIterationsMax: 1,
       scramKeys: { clientKey: new Secret(BASE64_KEY), serverKey: new Secret(BASE64_KEY) },
       keyCache: false,
+      earlySasl: false,
+      rememberServers: true,
     })
     expect(revealedPassword(settings)).toBe('secret')
   })
@@ -275,6 +279,8 @@ describe('an object is refused', () => {
     ['scramServerKey', BASE64_KEY.slice(0, -1), 'scram_server_key', 'base64 of 32 bytes'],
     ['scramServerKey', new Uint8Array(32), 'scram_server_key', 'must be a string or a Secret'],
     ['scramKeyCache', 'off', 'scram_key_cache', 'must be a boolean'],
+    ['earlySasl', 'off', 'early_sasl', 'must be a boolean'],
+    ['rememberServers', 1, 'remember_servers', 'must be a boolean'],
     ['gssencmode', 'require', 'gssencmode', 'GSSAPI encryption is not built'],
     ['gssencmode', 'on', 'gssencmode', 'must be disable, prefer or require'],
     ['minProtocolVersion', '3.1', 'min_protocol_version', 'reserved'],

@@ -7,6 +7,7 @@ import { getEventListeners } from 'node:events'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectWith } from '../../src/connect.ts'
 import { type ConnectTarget, connect, type Session } from '../../src/index.ts'
+import { createKnownServers } from '../../src/known-servers.ts'
 import { monotonicClock } from '../../src/net/deadline.ts'
 import { dial } from '../../src/net/dial.ts'
 import { deriveKeys } from '../../src/net/kdf.ts'
@@ -248,7 +249,14 @@ describe('a name with several addresses', () => {
       lookups += 1
       return ['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }))
     }
-    const runtime = { clock: monotonicClock, resolveHost, dial, deriveKeys, randomBytes }
+    const runtime = {
+      clock: monotonicClock,
+      resolveHost,
+      dial,
+      deriveKeys,
+      randomBytes,
+      knownServers: createKnownServers(),
+    }
     const target = { ...LOGIN, host: NAME, port: relay.port, ...changes }
     await using session = await connectWith(runtime, target, {})
     // The first address, which was refused, has somebody by now, who would swallow the request.

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectWith } from '../../src/connect.ts'
 import { type ConnectTarget, connect, type Session } from '../../src/index.ts'
+import { createKnownServers } from '../../src/known-servers.ts'
 import { monotonicClock } from '../../src/net/deadline.ts'
 import { dial } from '../../src/net/dial.ts'
 import { deriveKeys } from '../../src/net/kdf.ts'
@@ -85,7 +86,7 @@ async function watch(to: ConnectTarget): Promise<{ session: Session; written: st
           },
         }
       },
-      ...{ deriveKeys, deriveKeysAnew: deriveKeys, randomBytes },
+      ...{ deriveKeys, randomBytes, knownServers: createKnownServers() },
     },
     to,
     {},

@@ -38,14 +38,21 @@ export class PgBouncer implements AsyncDisposable {
     this.#room = room
   }
 
-  /** Everybody is let in here, and is `user` there. */
-  static async start(server: TestServer, user: { name: string; password: string }): Promise<PgBouncer> {
+  /** Whoever is let in here is `user` there. By 'any' everybody is; by 'scram-sha-256' `user` is, with the password. */
+  static async start(
+    server: TestServer,
+    user: { name: string; password: string },
+    authType: 'any' | 'scram-sha-256' = 'any',
+  ): Promise<PgBouncer> {
     const home = openHome()
     const room = home.room()
     giveToServer(room)
     const port = await Listener.closedPort()
     const configuration = join(room, 'pgbouncer.ini')
-    const there = `host=${server.host} port=${server.port} user=${user.name} password=${user.password}`
+    const users = join(room, 'users.txt')
+    writeFileSync(users, `"${user.name}" "${user.password}"\n`, { mode: 0o600 })
+    giveToServer(users)
+    const there = `host=${server.host} port=${server.port} user=${user.name} password='${user.password}'`
     writeFileSync(
       configuration,
       `[databases]
@@ -54,7 +61,8 @@ postgres = ${there}
 listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
-auth_type = any
+auth_type = ${authType}
+auth_file = ${users}
 pool_mode = session
 server_tls_sslmode = disable
 `,

@@ -123,6 +123,11 @@ export class ScriptedServer {
     for (const resolve of [...this.#readers]) resolve()
   }
 
+  /** SCRAM may begin before the server has asked for it. */
+  #kindOf(body: Buffer): PasswordKind {
+    return body.toString('latin1', 0, 6) === 'SCRAM-' ? 'SASLInitialResponse' : this.#passwordKind
+  }
+
   #take(bytes: Buffer): void {
     this.#pending = Buffer.concat([this.#pending, bytes])
     for (;;) {
@@ -133,7 +138,7 @@ export class ScriptedServer {
       if (this.#pending.length < end) return
       const body = this.#pending.subarray(header, end)
       const message = started
-        ? decodeFrontend(String.fromCharCode(this.#pending[0] as number), body, this.#passwordKind)
+        ? decodeFrontend(String.fromCharCode(this.#pending[0] as number), body, this.#kindOf(body))
         : decodeStartup(body)
       this.#pending = this.#pending.subarray(end)
       this.received.push(message)

@@ -4,6 +4,7 @@ import type { Runtime } from '../../src/attempt.ts'
 import { scramKeys } from '../../src/auth/scram.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
 import { type Connecting, connectWith } from '../../src/connect.ts'
+import { createKnownServers } from '../../src/known-servers.ts'
 import type { DeriveKeys } from '../../src/net/kdf.ts'
 import type { ConnectOptions } from '../../src/wait-options.ts'
 import type { ScriptedServer } from './scripted-server.ts'
@@ -25,6 +26,7 @@ export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}):
     dial: server.dial,
     deriveKeys,
     randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),
+    knownServers: createKnownServers(),
     ...changes,
   }
   return {

@@ -2,6 +2,7 @@
  * What moves the handshake, and what it asks for in return. Events come in, effects go out; between them
  * stands a table and no I/O.
  */
+import type { Choice } from '../../auth/choose.ts'
 import type { ScramKeys } from '../../auth/scram.ts'
 import type { Secret } from '../../auth/secret.ts'
 import type { BackendMessage } from '../../protocol/backend.ts'
@@ -29,6 +30,7 @@ export type Event =
   | { readonly type: 'TlsRefused' }
   | { readonly type: 'TlsEstablished'; readonly tls: TlsFacts }
   | { readonly type: 'SendStartup' }
+  | { readonly type: 'SendStartupAndSasl'; readonly guess: Choice }
   | { readonly type: 'SendCancel'; readonly key: BackendKeyFacts }
   | { readonly type: 'PasswordFetched'; readonly password: Secret }
   | { readonly type: 'SaslKeysGiven'; readonly keys: ScramKeys }

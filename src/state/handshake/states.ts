@@ -2,9 +2,9 @@
  * The states of the handshake with their facts. A state owns exactly what is needed from its moment on; the
  * password is gone from it once it is used.
  */
-import type { ChannelBindingPolicy } from '../../auth/choose.ts'
+import type { ChannelBindingPolicy, Choice } from '../../auth/choose.ts'
 import type { RequireAuth } from '../../auth/require-auth.ts'
-import type { ScramChallenge, ScramKeys, ScramStart } from '../../auth/scram.ts'
+import type { ScramChallenge, ScramKeys, ScramMechanism, ScramStart } from '../../auth/scram.ts'
 import type { Secret } from '../../auth/secret.ts'
 import type { Failure } from '../../protocol/failure.ts'
 import type { ServerReport } from '../../protocol/response-fields.ts'
@@ -34,6 +34,12 @@ export interface Attempt {
   readonly allowCleartextPassword: boolean
   readonly scramIterationsMin: number
   readonly scramIterationsMax: number
+  /** Whether SCRAM may begin without waiting to be asked. */
+  readonly earlySasl: boolean
+  /** What this server chose when it was last met; null: it is not known, or it was not to be remembered. */
+  readonly remembered: ScramMechanism | null
+  /** A query that may leave before the server has proven itself; null: none may. */
+  readonly earlyQuery: string | null
   /** What the server must be: target_session_attrs of this attempt. */
   readonly sessionWanted: SessionWanted
   /** The backend whose query is to be cancelled; null: the attempt is for a session. */
@@ -73,6 +79,8 @@ export interface Greeting {
   readonly protocolVersion: ProtocolVersion
   readonly notices: readonly ServerReport[]
   readonly sessionWanted: SessionWanted
+  /** It leaves in the flight of SCRAM's last message. */
+  readonly earlyQuery: string | null
 }
 
 /** How the server wants the password. */
@@ -109,6 +117,14 @@ export type State =
   | { readonly name: 'AwaitingTlsReply'; readonly attempt: Attempt }
   | { readonly name: 'SecuringTransport'; readonly attempt: Attempt }
   | ({ readonly name: 'AwaitingAuthentication'; readonly attempt: Attempt; readonly negotiated: boolean } & Greeting)
+  | ({
+      readonly name: 'AwaitingSaslOffer'
+      readonly attempt: Attempt
+      readonly negotiated: boolean
+      readonly guess: Choice
+      readonly start: ScramStart
+      readonly keys: ScramKeys | null
+    } & Greeting)
   | ({ readonly name: 'AwaitingPassword'; readonly request: PasswordRequest } & Greeting)
   | ({
       readonly name: 'AwaitingSaslChallenge'

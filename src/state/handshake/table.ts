@@ -33,6 +33,8 @@ export const TABLE = closed({
     RequestTls: 'AwaitingTlsReply',
     StartTls: 'SecuringTransport',
     SendStartup: 'AwaitingAuthentication',
+    // Where only SCRAM will do anyway: its first message leaves in the same flight.
+    SendStartupAndSasl: 'AwaitingSaslOffer',
     SendCancel: 'AwaitingCancelClose',
   },
   AwaitingTlsReply: {
@@ -51,6 +53,17 @@ export const TABLE = closed({
     AuthenticationMD5Password: 'AwaitingPassword',
     AuthenticationSASL: 'AwaitingSaslChallenge',
     // Lawful requests that we cannot answer.
+    AuthenticationKerberosV5: 'Failed',
+    AuthenticationGSS: 'Failed',
+    AuthenticationSSPI: 'Failed',
+  },
+  // The guess was SCRAM, and its first message is under way. Whatever else the server asks for is the end of the attempt.
+  AwaitingSaslOffer: {
+    NegotiateProtocolVersion: 'AwaitingSaslOffer',
+    AuthenticationSASL: 'AwaitingSaslChallenge',
+    AuthenticationOk: 'Failed',
+    AuthenticationCleartextPassword: 'Failed',
+    AuthenticationMD5Password: 'Failed',
     AuthenticationKerberosV5: 'Failed',
     AuthenticationGSS: 'Failed',
     AuthenticationSSPI: 'Failed',
@@ -128,6 +141,7 @@ export const AWAITED: Readonly<Record<StateName, string | null>> = {
   AwaitingTlsReply: 'the server to say whether it speaks TLS',
   SecuringTransport: 'the TLS handshake',
   AwaitingAuthentication: 'the server to say how it wants us to authenticate',
+  AwaitingSaslOffer: 'the server to offer SCRAM, which we have begun already',
   AwaitingPassword: 'the password, from the function that was given for it',
   AwaitingSaslChallenge: "the server's SCRAM challenge: nonce, salt and iterations",
   AwaitingSaslPassword: 'the password, from the function that was given for it',

@@ -5,7 +5,7 @@
  * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-VERSIONS, #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
 import { tlsServerEndPoint } from '../../auth/channel-binding.ts'
-import { chooseMechanism } from '../../auth/choose.ts'
+import { type Choice, chooseMechanism } from '../../auth/choose.ts'
 import { answerMd5 } from '../../auth/md5.ts'
 import { allows } from '../../auth/require-auth.ts'
 import { normalizePassword } from '../../auth/saslprep.ts'
@@ -26,9 +26,9 @@ import { versionNumber } from '../../protocol/startup.ts'
 import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
 import type { Effect, Event, EventOf } from './events.ts'
-import { mayNeedPassword } from './policy.ts'
+import { EARLY_SASL, mayNeedPassword } from './policy.ts'
 import { findMismatch } from './session-wanted.ts'
-import type { Attempt, AuthenticationMethod, Greeting, State, StateOf } from './states.ts'
+import type { Attempt, AuthenticationMethod, Greeting, State, StateOf, TlsFacts } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
 
 const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
@@ -64,32 +64,25 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     StartTls: ({ attempt }) => startTls(attempt),
 
     SendStartup: ({ attempt, tls }) => {
-      if (attempt.channelBinding === 'require' && tls === null) {
-        throw new Fault({
-          kind: 'policy',
-          what: 'channel binding is required, and there is no TLS to bind to',
-          advice: 'use sslmode=require or above, over TCP, with a server that speaks TLS',
-        })
-      }
-      const { maxProtocolVersion: protocolVersion, sessionWanted } = attempt
-      const parameters = [['user', attempt.user], ['database', attempt.database], ...attempt.runtimeParameters] as const
+      const { greeting, startup } = greet(attempt, tls)
+      return { state: { name: 'AwaitingAuthentication', attempt, negotiated: false, ...greeting }, effects: [startup] }
+    },
+
+    SendStartupAndSasl: ({ attempt, tls }, { guess }) => {
+      const { greeting, startup } = greet(attempt, tls)
+      const { mechanism, binding } = guess
+      const start = beginScram(attempt.clientNonce, mechanism, binding)
       return {
         state: {
-          name: 'AwaitingAuthentication',
+          name: 'AwaitingSaslOffer',
           attempt,
           negotiated: false,
-          tls,
-          protocolVersion,
-          notices: [],
-          sessionWanted,
+          guess,
+          start,
+          keys: keysOf(attempt),
+          ...greeting,
         },
-        effects: [
-          send({
-            type: 'StartupMessage',
-            protocolVersion: versionNumber(protocolVersion),
-            parameters: parameters.map(([name, value]) => ({ name, value })),
-          }),
-        ],
+        effects: [startup, send({ type: 'SASLInitialResponse', mechanism, data: clientFirst(start) })],
       }
     },
 
@@ -171,17 +164,13 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     },
 
     AuthenticationSASL: (state, { mechanisms }) => {
-      const { attempt, tls } = state
+      const { attempt } = state
       admit(attempt, 'scram-sha-256')
-      const { channelBinding: policy } = attempt
-      const isOffered = policy !== 'disable' && mechanisms.includes('SCRAM-SHA-256-PLUS')
-      const certificate = isOffered ? (tls?.serverCertificate ?? null) : null
-      const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)
-      const { mechanism, binding } = chooseMechanism(mechanisms, policy, { secured: tls !== null, endPoint })
+      const { mechanism, binding } = choose(state, mechanisms)
       const keys = keysOf(attempt)
       if (keys === null) checkPassword(attempt, 'scram-sha-256')
       const start = beginScram(attempt.clientNonce, mechanism, binding)
-      const iterations = { min: attempt.scramIterationsMin, max: attempt.scramIterationsMax }
+      const iterations = iterationsOf(attempt)
       return {
         state: {
           name: 'AwaitingSaslChallenge',
@@ -194,6 +183,34 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       }
     },
 
+    AuthenticationKerberosV5: () => unsupported('Kerberos V5'),
+    AuthenticationGSS: () => unsupported('GSSAPI'),
+    AuthenticationSSPI: () => unsupported('SSPI'),
+  },
+
+  AwaitingSaslOffer: {
+    NegotiateProtocolVersion: (state, event) => to({ ...state, ...negotiate(state, event), negotiated: true }),
+
+    AuthenticationSASL: (state, { mechanisms }) => {
+      const { attempt, guess, start, keys } = state
+      const { mechanism, binding } = choose(state, mechanisms)
+      if (mechanism !== guess.mechanism || binding.flag !== guess.binding.flag) throw misguessed(state, mechanism)
+      const iterations = iterationsOf(attempt)
+      return to({ name: 'AwaitingSaslChallenge', start, keys, iterations, ...greetingOf(state) })
+    },
+
+    AuthenticationOk: (state) => {
+      admit(state.attempt, 'none')
+      throw misguessed(state, 'none')
+    },
+    AuthenticationCleartextPassword: (state) => {
+      admit(state.attempt, 'password')
+      throw misguessed(state, 'password')
+    },
+    AuthenticationMD5Password: (state) => {
+      admit(state.attempt, 'md5')
+      throw misguessed(state, 'md5')
+    },
     AuthenticationKerberosV5: () => unsupported('Kerberos V5'),
     AuthenticationGSS: () => unsupported('GSSAPI'),
     AuthenticationSSPI: () => unsupported('SSPI'),
@@ -380,16 +397,37 @@ function prepare(attempt: Attempt): readonly Effect[] {
   return mayNeedPassword(attempt) ? [{ do: 'beginPassword' }] : []
 }
 
+/** The StartupMessage, and what holds from it on. */
+function greet(attempt: Attempt, tls: TlsFacts | null): { readonly greeting: Greeting; readonly startup: Effect } {
+  const { maxProtocolVersion: protocolVersion, sessionWanted, earlyQuery } = attempt
+  if (attempt.channelBinding === 'require' && tls === null) {
+    throw new Fault({
+      kind: 'policy',
+      what: 'channel binding is required, and there is no TLS to bind to',
+      advice: 'use sslmode=require or above, over TCP, with a server that speaks TLS',
+    })
+  }
+  const parameters = [['user', attempt.user], ['database', attempt.database], ...attempt.runtimeParameters] as const
+  return {
+    greeting: { tls, protocolVersion, notices: [], sessionWanted, earlyQuery },
+    startup: send({
+      type: 'StartupMessage',
+      protocolVersion: versionNumber(protocolVersion),
+      parameters: parameters.map(([name, value]) => ({ name, value })),
+    }),
+  }
+}
+
 /** What goes along from the StartupMessage to the session. */
-function greetingOf({ tls, protocolVersion, notices, sessionWanted }: Greeting): Greeting {
-  return { tls, protocolVersion, notices, sessionWanted }
+function greetingOf({ tls, protocolVersion, notices, sessionWanted, earlyQuery }: Greeting): Greeting {
+  return { tls, protocolVersion, notices, sessionWanted, earlyQuery }
 }
 
 /** NegotiateProtocolVersion: the server speaks an older minor version, or does not know an option of ours. */
 function negotiate(
-  { attempt, protocolVersion, negotiated }: StateOf<'AwaitingAuthentication'>,
+  { attempt, protocolVersion, negotiated }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
   { newestVersion, unrecognizedOptions }: EventOf<'NegotiateProtocolVersion'>,
-): Pick<StateOf<'AwaitingAuthentication'>, 'protocolVersion'> {
+): Pick<Greeting, 'protocolVersion'> {
   const misbehaved = (expected: string, received: string) =>
     new Fault({ kind: 'misbehaved', expected: [expected], received })
   const shown = `${newestVersion >> 16}.${newestVersion & 0xffff}`
@@ -455,6 +493,35 @@ function checkUnbound({ channelBinding }: Attempt): void {
   })
 }
 
+/** The mechanism for what the server offers. */
+function choose(
+  { attempt, tls }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
+  mechanisms: readonly string[],
+): Choice {
+  const { channelBinding: policy } = attempt
+  const isOffered = policy !== 'disable' && mechanisms.includes('SCRAM-SHA-256-PLUS')
+  const certificate = isOffered ? (tls?.serverCertificate ?? null) : null
+  const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)
+  return chooseMechanism(mechanisms, policy, { secured: tls !== null, endPoint })
+}
+
+/** Where only SCRAM was allowed `admit` has said so; this is about a server that is not as it is remembered. */
+function misguessed({ guess }: StateOf<'AwaitingSaslOffer'>, received: string): Fault {
+  return new Fault({
+    kind: 'incompatible',
+    what: EARLY_SASL,
+    offered: [received],
+    supported: [guess.mechanism],
+  })
+}
+
+function iterationsOf({
+  scramIterationsMin: min,
+  scramIterationsMax: max,
+}: Attempt): StateOf<'AwaitingSaslChallenge'>['iterations'] {
+  return { min, max }
+}
+
 /** The keys that the caller has brought in place of a password, or null. */
 function keysOf({ scramKeys }: Attempt): ScramKeys | null {
   if (scramKeys === null) return null
@@ -489,7 +556,10 @@ function prove(
   const { clientFinal, serverSignature } = proveScram(state.challenge, keys)
   return {
     state: { name: 'AwaitingSaslOutcome', serverSignature, ...greetingOf(state) },
-    effects: [send({ type: 'SASLResponse', data: clientFinal })],
+    effects: [
+      send({ type: 'SASLResponse', data: clientFinal }),
+      ...(state.earlyQuery === null ? [] : [send({ type: 'Query', query: state.earlyQuery })]),
+    ],
   }
 }
 

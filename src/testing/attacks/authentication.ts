@@ -229,7 +229,8 @@ const downgrades = DOWNGRADES.map(([asked, required]) =>
     REQUIRED,
     bytesIn('AwaitingAuthentication', encodeBackend(ASKED[asked])),
     ['policy', 'AwaitingAuthentication'],
-    { target: { require_auth: required, allow_cleartext_password: 'true' } },
+    // Who begins unasked meets the same in early.ts.
+    { target: { require_auth: required, allow_cleartext_password: 'true', early_sasl: 'false' } },
   ),
 )
 

@@ -561,6 +561,28 @@ const UNBOUND: readonly (readonly [name: string, title: string, bytes: Buffer])[
   ['md5', 'asks for MD5', encodeBackend({ type: 'AuthenticationMD5Password', salt: Buffer.from([1, 2, 3, 4]) })],
 ]
 
+/** SCRAM began with -PLUS, bound to the certificate of the one who answered, before anything was offered. */
+const EARLY_BINDING = [
+  ['offers-no-binding', 'offers SCRAM without channel binding', ['SCRAM-SHA-256'], 'policy'],
+  ['offers-another-mechanism', 'offers a mechanism that we do not have', ['SCRAM-SHA-512-PLUS'], 'incompatible'],
+] as const
+
+const earlyBinding = [
+  ...EARLY_BINDING.map(([name, title, mechanisms, kind]) =>
+    attack(
+      `tls/early-binding-${name}`,
+      `${title} where SCRAM has begun unasked, and bound`,
+      BINDING,
+      insideTls(identities.honest, (peer) => peer.send({ type: 'AuthenticationSASL', mechanisms: [...mechanisms] })),
+      [kind, 'AwaitingSaslOffer'],
+      {
+        target: { ...REQUIRE, channel_binding: 'require', require_auth: 'scram-sha-256' },
+        sent: [...STARTED, 'SASLInitialResponse'],
+      },
+    ),
+  ),
+]
+
 const binding = [
   ...UNBOUND.map(([name, title, bytes]) =>
     attack(
@@ -629,10 +651,17 @@ const RETRIES: readonly (readonly [
   ],
   [
     'require-auth',
-    { require_auth: 'scram-sha-256' },
+    { require_auth: 'scram-sha-256', early_sasl: 'false' },
     ok,
     ['policy', 'AwaitingAuthentication'],
     [...HELLO, 'StartupMessage'],
+  ],
+  [
+    'require-auth-early',
+    { require_auth: 'scram-sha-256' },
+    ok,
+    ['policy', 'AwaitingSaslOffer'],
+    [...HELLO, 'StartupMessage', 'SASLInitialResponse'],
   ],
   ['channel-binding', { channel_binding: 'require' }, ok, ['policy', 'Connected'], HELLO],
 ]
@@ -670,6 +699,7 @@ export const TLS: readonly Attack[] = [
   ...misnamed,
   ...direct,
   ...binding,
+  ...earlyBinding,
   ...downgrades,
   ...retries,
 ]

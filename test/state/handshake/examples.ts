@@ -25,6 +25,9 @@ export const ATTEMPT: Attempt = {
   scramIterationsMin: 1,
   scramIterationsMax: 100_000,
   sessionWanted: 'primary',
+  earlySasl: true,
+  remembered: null,
+  earlyQuery: null,
   cancelKey: null,
   clientNonce: 'fyko+d2lbbFgONRv9qkxdawL',
 }
@@ -39,7 +42,13 @@ export const TLS: TlsFacts = {
   rejection: null,
 }
 
-const greeting = { tls: null, protocolVersion: '3.2', notices: [], sessionWanted: 'primary' } as const
+const greeting = {
+  tls: null,
+  protocolVersion: '3.2',
+  notices: [],
+  sessionWanted: 'primary',
+  earlyQuery: null,
+} as const
 const introduction = {
   ...greeting,
   authenticationMethod: 'scram-sha-256',
@@ -81,6 +90,15 @@ export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   AwaitingTlsReply: { name: 'AwaitingTlsReply', attempt: ATTEMPT },
   SecuringTransport: { name: 'SecuringTransport', attempt: ATTEMPT },
   AwaitingAuthentication: { name: 'AwaitingAuthentication', attempt: ATTEMPT, negotiated: false, ...greeting },
+  AwaitingSaslOffer: {
+    name: 'AwaitingSaslOffer',
+    attempt: ATTEMPT,
+    negotiated: false,
+    guess: { mechanism: 'SCRAM-SHA-256', binding: { flag: 'n' } },
+    start,
+    keys: null,
+    ...greeting,
+  },
   AwaitingPassword: { name: 'AwaitingPassword', request: { method: 'password' }, ...greeting },
   AwaitingSaslChallenge: {
     name: 'AwaitingSaslChallenge',
@@ -132,6 +150,10 @@ export const EVENTS: { readonly [E in EventName]: EventOf<E> } = {
   TlsEstablished: { type: 'TlsEstablished', tls: TLS },
   PasswordFetched: { type: 'PasswordFetched', password: new Secret('correct horse') },
   SendStartup: { type: 'SendStartup' },
+  SendStartupAndSasl: {
+    type: 'SendStartupAndSasl',
+    guess: { mechanism: 'SCRAM-SHA-256', binding: { flag: 'n' } },
+  },
   SendCancel: { type: 'SendCancel', key: { processId: 4711, secretKey: Buffer.from([1, 2, 3, 4]) } },
   AskSession: { type: 'AskSession', question: 'SHOW transaction_read_only' },
   AcceptSession: { type: 'AcceptSession' },

@@ -1,12 +1,17 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { tlsServerEndPoint } from '../../../src/auth/channel-binding.ts'
 import { parseRequireAuth, type RequireAuth } from '../../../src/auth/require-auth.ts'
 import { Secret } from '../../../src/auth/secret.ts'
 import type { Failure, FailureKind } from '../../../src/protocol/failure.ts'
 import {
+  EARLY_SASL,
   encryptionAttempts,
+  guessSasl,
   mayNeedPassword,
   mayTryNextHost,
   mayTryOther,
+  mayTryUnguessed,
   nextMove,
 } from '../../../src/state/handshake/policy.ts'
 import { type StateName, TABLE } from '../../../src/state/handshake/table.ts'
@@ -54,6 +59,132 @@ describe('the other moves of our own', () => {
     expect(nextMove({ ...unknown, answer: 'f' })).toEqual({ type: 'AcceptSession' })
     expect(nextMove({ ...unknown, parameters: [['in_hot_standby', 'off']] })).toEqual({ type: 'AcceptSession' })
     expect(nextMove({ ...unknown, sessionWanted: 'any' })).toEqual({ type: 'AcceptSession' })
+  })
+})
+
+describe('a guess', () => {
+  const certificate = readFileSync(new URL('../../auth/certificates/rsa-sha256.der', import.meta.url))
+  const endPoint = tlsServerEndPoint(certificate)
+  const inTls = { ...TLS, serverCertificate: certificate }
+  const keys = { clientKey: new Secret('c'), serverKey: new Secret('s') }
+
+  const guessFor = (requireAuth: string | null, changes: Partial<typeof ATTEMPT> = {}, tls: typeof TLS | null = null) =>
+    guessSasl(
+      {
+        ...ATTEMPT,
+        requireAuth: requireAuth === null ? null : (parseRequireAuth(requireAuth) as RequireAuth),
+        ...changes,
+      },
+      tls,
+    )
+  const unbound = { mechanism: 'SCRAM-SHA-256', binding: { flag: 'n' } }
+  const bound = { mechanism: 'SCRAM-SHA-256-PLUS', binding: { flag: 'p', data: endPoint } }
+
+  /** What leaves no method but SCRAM, what leaves it among others, and what rules it out. */
+  const ALONE = ['scram-sha-256', '!password,!md5,!gss,!sspi,!oauth,!none']
+  const AMONG = [null, '', 'scram-sha-256,md5', 'scram-sha-256,none', '!none', '!password,!md5,!none']
+  const NEVER = ['none', 'md5,password', '!scram-sha-256']
+  const WISHES = [...ALONE, ...AMONG, ...NEVER]
+
+  // By channel_binding, without TLS and in it, and by what is remembered: what is guessed if SCRAM is the only method,
+  // and if it is one of several. PostgreSQL refuses 'y' where it offers -PLUS, so under prefer only what is known is guessed.
+  const ROWS = [
+    ['disable', null, null, unbound, null],
+    ['disable', null, 'SCRAM-SHA-256', unbound, unbound],
+    ['disable', null, 'SCRAM-SHA-256-PLUS', unbound, unbound],
+    ['disable', inTls, null, unbound, null],
+    ['disable', inTls, 'SCRAM-SHA-256', unbound, unbound],
+    ['disable', inTls, 'SCRAM-SHA-256-PLUS', unbound, unbound],
+    ['prefer', null, null, unbound, null],
+    ['prefer', null, 'SCRAM-SHA-256', unbound, unbound],
+    ['prefer', null, 'SCRAM-SHA-256-PLUS', unbound, unbound],
+    ['prefer', inTls, null, null, null],
+    ['prefer', inTls, 'SCRAM-SHA-256', null, null],
+    ['prefer', inTls, 'SCRAM-SHA-256-PLUS', bound, bound],
+    ['require', null, null, null, null],
+    ['require', null, 'SCRAM-SHA-256', null, null],
+    ['require', null, 'SCRAM-SHA-256-PLUS', null, null],
+    ['require', inTls, null, bound, null],
+    ['require', inTls, 'SCRAM-SHA-256', bound, bound],
+    ['require', inTls, 'SCRAM-SHA-256-PLUS', bound, bound],
+  ] as const
+
+  describe.each(ROWS)(
+    'under channel_binding=%s, TLS %j, remembered %s',
+    (channelBinding, tls, remembered, alone, among) => {
+      it('is made as the table says, with a password or with keys', () => {
+        for (const secret of [{}, { hasPassword: false, scramKeys: keys }]) {
+          const guesses = (wishes: readonly (string | null)[]) =>
+            wishes.map((wish) => guessFor(wish, { channelBinding, remembered, ...secret }, tls))
+          expect(guesses(ALONE)).toEqual(ALONE.map(() => alone))
+          expect(guesses(AMONG)).toEqual(AMONG.map(() => among))
+          expect(guesses(NEVER)).toEqual(NEVER.map(() => null))
+        }
+      })
+
+      it('is not made without a secret, nor where it is switched off', () => {
+        for (const wish of WISHES) {
+          const facts = { channelBinding, remembered }
+          expect(guessFor(wish, { ...facts, hasPassword: false }, tls)).toBeNull()
+          expect(guessFor(wish, { ...facts, earlySasl: false }, tls)).toBeNull()
+        }
+      })
+    },
+  )
+
+  it('to bind is not made where there is nothing to bind to: no certificate, or one whose signature names no hash', () => {
+    const ed25519 = readFileSync(new URL('../../auth/certificates/ed25519.der', import.meta.url))
+    for (const serverCertificate of [null, ed25519]) {
+      expect(guessFor('scram-sha-256', { channelBinding: 'require' }, { ...TLS, serverCertificate })).toBeNull()
+    }
+  })
+
+  it('is the next move, after TLS where TLS is wanted; to cancel nothing is guessed', () => {
+    const attempt = {
+      ...ATTEMPT,
+      encryption: 'off',
+      requireAuth: parseRequireAuth('scram-sha-256') as RequireAuth,
+    } as const
+    const state = { ...STATES.Connected, attempt }
+    expect(nextMove(state)).toEqual({ type: 'SendStartupAndSasl', guess: unbound })
+    expect(nextMove({ ...state, attempt: { ...attempt, encryption: 'preferred' } })).toEqual({ type: 'RequestTls' })
+    const cancelKey = { processId: 4711, secretKey: Buffer.from([1, 2, 3, 4]) }
+    expect(nextMove({ ...state, attempt: { ...attempt, cancelKey } })).toEqual({ type: 'SendCancel', key: cancelKey })
+  })
+})
+
+describe('after a guess', () => {
+  const misguessed: Failure = { kind: 'incompatible', what: EARLY_SASL, offered: ['md5'], supported: ['SCRAM-SHA-256'] }
+  const violation: Failure = { ...refused, sqlstate: '08P01' }
+
+  it('that was wrong, or not understood, the same may be tried without one; after anything else it may not', () => {
+    const triedAfter = (failure: Failure) => stateNames.filter((phase) => mayTryUnguessed(phase, failure))
+    expect(triedAfter(misguessed)).toEqual(['AwaitingSaslOffer'])
+    expect(triedAfter(violation)).toEqual(['AwaitingSaslOffer'])
+    for (const failure of [
+      refused,
+      lost,
+      unproven,
+      { kind: 'incompatible', what: 'protocol version', offered: ['3.0'], supported: ['3.2'] },
+      { kind: 'policy', what: '', advice: '' },
+      { kind: 'deadline', timeoutMs: 1 },
+      { kind: 'aborted' },
+    ] as const) {
+      expect(triedAfter(failure)).toEqual([])
+    }
+  })
+})
+
+describe('after a first query has left', () => {
+  it('the next host is tried only if the server has said no, and so has not run it', () => {
+    const noRoom: Failure = { ...refused, sqlstate: '53300' }
+    expect(mayTryNextHost('AwaitingSaslOutcome', noRoom, true)).toBe(true)
+    expect(mayTryNextHost('AwaitingSaslOutcome', refused, true)).toBe(false)
+    for (const failure of [lost, { kind: 'deadline', timeoutMs: 1 }] as const) {
+      expect(mayTryNextHost('AwaitingSaslOutcome', failure, true)).toBe(false)
+      expect(mayTryNextHost('AwaitingSaslOutcome', failure, false)).toBe(true)
+      expect(mayTryNextHost('AwaitingSaslOutcome', failure)).toBe(true)
+    }
   })
 })
 
@@ -116,6 +247,7 @@ describe('sslmode', () => {
     expect(fallsBack('preferred', true, refused)).toEqual([
       'AwaitingTlsReply',
       'AwaitingAuthentication',
+      'AwaitingSaslOffer',
       'AwaitingSaslChallenge',
       'AwaitingSaslOutcome',
       'AwaitingVerdict',
@@ -131,6 +263,7 @@ describe('sslmode', () => {
   it('allow goes on to TLS if the server refuses plaintext before it lets us in', () => {
     expect(fallsBack('off', false, refused).filter((phase) => phase !== 'AwaitingTlsReply')).toEqual([
       'AwaitingAuthentication',
+      'AwaitingSaslOffer',
       'AwaitingSaslChallenge',
       'AwaitingSaslOutcome',
       'AwaitingVerdict',

@@ -102,6 +102,7 @@ describe('the table of the handshake', () => {
       'AwaitingTlsReply',
       'SecuringTransport',
       'AwaitingAuthentication',
+      'AwaitingSaslOffer',
       'AwaitingPassword',
       'AwaitingSaslChallenge',
       'AwaitingSaslPassword',

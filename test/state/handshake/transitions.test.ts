@@ -286,6 +286,182 @@ describe('channel binding', () => {
   })
 })
 
+describe('SCRAM that begins unasked', () => {
+  const certificate = readFileSync(new URL('../../auth/certificates/rsa-sha256.der', import.meta.url))
+  const offer = (...mechanisms: string[]) => ({ type: 'AuthenticationSASL', mechanisms }) as const
+  const only = parseRequireAuth('scram-sha-256') as RequireAuth
+  const begun = (changes: Partial<Attempt> = {}): StateOf<'AwaitingSaslOffer'> => ({
+    ...STATES.AwaitingSaslOffer,
+    attempt: { ...ATTEMPT, requireAuth: only, ...changes },
+  })
+  /** As it is where the server is remembered: everything is allowed. */
+  const remembered = (): StateOf<'AwaitingSaslOffer'> => begun({ requireAuth: null, remembered: 'SCRAM-SHA-256' })
+  const endPoint = { flag: 'p', data: Buffer.alloc(32, 5) } as const
+  const bound = (channelBinding: Attempt['channelBinding']): StateOf<'AwaitingSaslOffer'> => ({
+    ...begun({ channelBinding }),
+    tls: { ...TLS, serverCertificate: certificate },
+    guess: { mechanism: 'SCRAM-SHA-256-PLUS', binding: endPoint },
+  })
+
+  it('leaves behind the StartupMessage, in the same flight, and says nothing but a nonce', () => {
+    const { state, effects } = handshake.step(STATES.Connected, EVENTS.SendStartupAndSasl, signal)
+    expect(state).toMatchObject({ name: 'AwaitingSaslOffer', negotiated: false, keys: null })
+    expect(effects).toEqual([
+      ...handshake.step(STATES.Connected, EVENTS.SendStartup, signal).effects,
+      {
+        do: 'send',
+        message: {
+          type: 'SASLInitialResponse',
+          mechanism: 'SCRAM-SHA-256',
+          data: new TextEncoder().encode(`n,,n=,r=${ATTEMPT.clientNonce}`),
+        },
+      },
+    ])
+  })
+
+  it('may be bound to TLS', () => {
+    const guess = { mechanism: 'SCRAM-SHA-256-PLUS', binding: endPoint } as const
+    const { effects } = handshake.step({ ...STATES.Connected, tls: TLS }, { type: 'SendStartupAndSasl', guess }, signal)
+    const [, effect] = effects
+    if (effect?.do !== 'send' || effect.message.type !== 'SASLInitialResponse') throw new Error('nothing was sent')
+    expect(effect.message.mechanism).toBe('SCRAM-SHA-256-PLUS')
+    expect(Buffer.from(effect.message.data ?? []).toString()).toBe(
+      `p=tls-server-end-point,,n=,r=${ATTEMPT.clientNonce}`,
+    )
+  })
+
+  it('is not begun without the TLS that it must be bound to', () => {
+    const state = { ...STATES.Connected, attempt: { ...ATTEMPT, channelBinding: 'require' } } as const
+    expect(failureAfter(state, EVENTS.SendStartupAndSasl)).toMatchObject({ kind: 'policy' })
+  })
+
+  it('goes on with the challenge where the server does offer it, and sends nothing again', () => {
+    const { state, effects } = handshake.receive(begun(), offer('SCRAM-SHA-256'), signal)
+    expect(effects).toEqual([])
+    expect(state).toEqual(STATES.AwaitingSaslChallenge)
+    const inTls = handshake.receive(bound('require'), offer('SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS'), signal)
+    expect(inTls).toMatchObject({ state: { name: 'AwaitingSaslChallenge' }, effects: [] })
+  })
+
+  it('uses the keys that the caller has brought', () => {
+    const key = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
+    const attempt = { ...ATTEMPT, hasPassword: false, scramKeys: { clientKey: key(1), serverKey: key(2) } }
+    const connected = { ...STATES.Connected, attempt }
+    const { state } = handshake.step(connected, EVENTS.SendStartupAndSasl, signal)
+    const challenged = handshake.receive(state, offer('SCRAM-SHA-256'), signal).state
+    expect(handshake.receive(challenged, EVENTS.AuthenticationSASLContinue, signal).effects).toMatchObject([
+      { do: 'useKeys' },
+    ])
+  })
+
+  it.each([
+    ['none', EVENTS.AuthenticationOk],
+    ['password', EVENTS.AuthenticationCleartextPassword],
+    ['md5', EVENTS.AuthenticationMD5Password],
+  ] as const)(
+    'is the end if the server wants %s: for policy where that is not allowed, else as a wrong guess',
+    (method, event) => {
+      expect(failureAfter(begun(), event)).toMatchObject({ kind: 'policy' })
+      expect(failureAfter(remembered(), event)).toEqual({
+        kind: 'incompatible',
+        what: 'authentication, which was begun before the server asked',
+        offered: [method],
+        supported: ['SCRAM-SHA-256'],
+      })
+    },
+  )
+
+  it.each(['AuthenticationKerberosV5', 'AuthenticationGSS', 'AuthenticationSSPI'] as const)(
+    'is the end if the server wants %s',
+    (type) => {
+      expect(failureAfter(begun(), EVENTS[type])).toMatchObject({ kind: 'incompatible', what: 'authentication method' })
+    },
+  )
+
+  it('is the end if the server offers none of ours', () => {
+    expect(failureAfter(begun(), offer('SCRAM-SHA-512'))).toMatchObject({
+      kind: 'incompatible',
+      what: 'SASL mechanism',
+    })
+  })
+
+  it('is a wrong guess if the server offers another of ours than the one that has begun', () => {
+    expect(failureAfter(bound('prefer'), offer('SCRAM-SHA-256'))).toMatchObject({
+      kind: 'incompatible',
+      offered: ['SCRAM-SHA-256'],
+      supported: ['SCRAM-SHA-256-PLUS'],
+    })
+    expect(failureAfter(bound('require'), offer('SCRAM-SHA-256'))).toMatchObject({ kind: 'policy' })
+  })
+
+  it("is a wrong guess if it began with 'n' where 'y' is due: the offer may have been taken out on the way", () => {
+    const inTls = { ...begun(), tls: TLS }
+    expect(failureAfter(inTls, offer('SCRAM-SHA-256'))).toMatchObject({ kind: 'incompatible' })
+  })
+
+  it('lets the version be negotiated, once', () => {
+    const { state } = handshake.receive(begun(), EVENTS.NegotiateProtocolVersion, signal)
+    expect(state).toMatchObject({ name: 'AwaitingSaslOffer', protocolVersion: '3.0', negotiated: true })
+    expect(failureAfter(state, EVENTS.NegotiateProtocolVersion)).toMatchObject({ kind: 'misbehaved' })
+  })
+})
+
+describe('a first query', () => {
+  it("leaves behind SCRAM's last message, in the same flight, and once", () => {
+    const keysDerived = handshake.step(
+      { ...STATES.DerivingSaslKey, earlyQuery: 'select 1' },
+      EVENTS.SaslKeyDerived,
+      signal,
+    )
+    expect(keysDerived.effects).toMatchObject([
+      { do: 'send', message: { type: 'SASLResponse' } },
+      { do: 'send', message: { type: 'Query', query: 'select 1' } },
+    ])
+    const keysGiven = handshake.step(
+      { ...STATES.AwaitingSaslPassword, earlyQuery: 'select 1' },
+      EVENTS.SaslKeysGiven,
+      signal,
+    )
+    expect(keysGiven.effects).toEqual(keysDerived.effects)
+  })
+
+  it('is known from the attempt to the session', () => {
+    const connected = {
+      ...STATES.Connected,
+      attempt: { ...ATTEMPT, earlyQuery: 'select 1', sessionWanted: 'any' },
+    } as const
+    for (const first of [EVENTS.SendStartup, EVENTS.SendStartupAndSasl]) {
+      const events = [
+        EVENTS.AuthenticationSASL,
+        EVENTS.AuthenticationSASLContinue,
+        EVENTS.PasswordFetched,
+        EVENTS.SaslKeyDerived,
+      ]
+      const state = [first, ...events].reduce<State>(
+        (now, event) => handshake.receive(now, event, signal).state,
+        connected,
+      )
+      expect(state).toMatchObject({ name: 'AwaitingSaslOutcome', earlyQuery: 'select 1' })
+    }
+    const ready = [EVENTS.AuthenticationOk, EVENTS.ReadyForQuery, EVENTS.AcceptSession].reduce<State>(
+      (now, event) => handshake.receive(now, event, signal).state,
+      { ...STATES.AwaitingVerdict, earlyQuery: 'select 1', sessionWanted: 'any' },
+    )
+    expect(ready).toMatchObject({ name: 'Ready', earlyQuery: 'select 1' })
+  })
+
+  it.each(['AuthenticationCleartextPassword', 'AuthenticationMD5Password'] as const)(
+    'does not leave after %s',
+    (type) => {
+      const asking = { ...asked(), earlyQuery: 'select 1' }
+      const { state } = handshake.receive(asking, EVENTS[type], signal)
+      expect(handshake.receive(state, EVENTS.PasswordFetched, signal).effects).toMatchObject([
+        { do: 'send', message: { type: 'PasswordMessage' } },
+      ])
+    },
+  )
+})
+
 describe('SCRAM keys', () => {
   const key = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'))
 
@@ -492,15 +668,18 @@ describe('before ReadyForQuery', () => {
     expect(repeat(event, 5)).toMatchObject({ name: 'Failed', failure: { kind: 'limit', received: 80_000 } })
   })
 
-  it.each(['AwaitingAuthentication', 'AwaitingSaslChallenge', 'AwaitingVerdict', 'AwaitingReady'] as const)(
-    'keeps notices in %s, and bounds them',
-    (name) => {
-      const state = repeat(EVENTS.NoticeResponse, LIMITS.startupNoticesMax, STATES[name])
-      expect(state).toMatchObject({ name })
-      expect('notices' in state && state.notices.length).toBe(LIMITS.startupNoticesMax)
-      expect(repeat(EVENTS.NoticeResponse, 1, state)).toMatchObject({ name: 'Failed', failure: { kind: 'limit' } })
-    },
-  )
+  it.each([
+    'AwaitingAuthentication',
+    'AwaitingSaslOffer',
+    'AwaitingSaslChallenge',
+    'AwaitingVerdict',
+    'AwaitingReady',
+  ] as const)('keeps notices in %s, and bounds them', (name) => {
+    const state = repeat(EVENTS.NoticeResponse, LIMITS.startupNoticesMax, STATES[name])
+    expect(state).toMatchObject({ name })
+    expect('notices' in state && state.notices.length).toBe(LIMITS.startupNoticesMax)
+    expect(repeat(EVENTS.NoticeResponse, 1, state)).toMatchObject({ name: 'Failed', failure: { kind: 'limit' } })
+  })
 
   it('carries notices from the greeting to the end', () => {
     const { state } = handshake.receive(STATES.AwaitingAuthentication, EVENTS.NoticeResponse, signal)
