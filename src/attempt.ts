@@ -4,6 +4,7 @@
  */
 import type { ScramMechanism } from './auth/scram.ts'
 import type { Settings } from './config/settings.ts'
+import { secretsOf, withholdEcho } from './echo.ts'
 import type { KnownServers } from './known-servers.ts'
 import type { Clock, Deadline } from './net/deadline.ts'
 import type { dial } from './net/dial.ts'
@@ -91,6 +92,11 @@ export async function makeAttempt(
   let hasAsked = false
   let mechanism: ScramMechanism | null = null
   let cause: unknown
+  /** What the caller's function owes us, and a read that goes on meanwhile: a server that gives up is not met by the timer. */
+  let owed: Promise<Event> | null = null
+  let reading: Promise<Event> | null = null
+  /** What must not come back in an error. */
+  const told: string[] = []
   timeline.begin(slice.timeoutMs)
   // The turn of the event loop in which the last one failed may have outlasted the deadline: then this one does not begin.
   slice.endIfPast()
@@ -101,9 +107,9 @@ export async function makeAttempt(
       const flight = effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
       for (const effect of effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
       if (flight.length > 0) event = (await send(flight)) ?? event
-      event ??= await listen(state.name)
+      event ??= await next(state.name)
       const step = handshake.receive(state, event, signal)
-      if (step.state.name === 'Failed') throw new Fault(step.state.failure, { cause })
+      if (step.state.name === 'Failed') throw failed(step.state)
       ;({ state, effects } = step)
       timeline.enter(state.name)
       if (state.name === 'AwaitingSaslChallenge') mechanism = state.start.mechanism
@@ -126,7 +132,9 @@ export async function makeAttempt(
           password.begin()
           return null
         case 'fetchPassword':
-          return { type: 'PasswordFetched', password: await password.fetch(signal) }
+          if (!password.isFunction) return await fetchPassword()
+          owed = fetchPassword()
+          return null
         case 'resolveHost':
           return { type: 'HostResolved', addresses: await resolve() }
         case 'dial': {
@@ -162,6 +170,7 @@ export async function makeAttempt(
   }
 
   async function send(flight: readonly Extract<Effect, { do: 'send' }>['message'][]): Promise<Event | null> {
+    for (const message of flight) told.push(...secretsOf(message))
     try {
       hasAsked ||= flight.some(({ type }) => type === 'Query')
       await opened(wire).send(flight, signal)
@@ -173,6 +182,21 @@ export async function makeAttempt(
     }
   }
 
+  async function fetchPassword(): Promise<Event> {
+    return { type: 'PasswordFetched', password: await password.fetch(signal) }
+  }
+
+  /** Whichever comes first: the server's next message, or what is owed to us. */
+  async function next(name: StateName): Promise<Event> {
+    reading ??= listen(name)
+    // Whoever loses the race may fail unheard: the attempt is over then.
+    for (const waiting of [owed, reading]) waiting?.catch(() => {})
+    const event = await (owed === null ? reading : Promise.race([owed, reading]))
+    if (event.type === 'PasswordFetched') owed = null
+    else reading = null
+    return event
+  }
+
   async function listen(name: StateName): Promise<Event> {
     try {
       const spoken = opened(wire)
@@ -181,6 +205,10 @@ export async function makeAttempt(
     } catch (error) {
       return transportLost(error)
     }
+  }
+
+  function failed({ failure }: StateOf<'Failed'>): Fault {
+    return new Fault(withholdEcho(failure, told, [errand.attempt.user, errand.attempt.database]), { cause })
   }
 
   function transportLost(error: unknown): EventOf<'TransportLost'> {

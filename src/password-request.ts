@@ -10,6 +10,8 @@ import { Fault } from './protocol/failure.ts'
 export interface PasswordRequest {
   /** Whether there is a password, or a function that gives one. */
   readonly exists: boolean
+  /** Whether it is a function, which may take its time. */
+  readonly isFunction: boolean
   /** Ask the function, if it is one and nobody has asked yet. Its failure is met by whoever fetches. */
   begin(): void
   /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
@@ -29,6 +31,7 @@ export function passwordOf({ password }: Pick<Settings, 'password'>, connectSign
   const onEnd = () => controller.abort(connectSignal.reason)
   return {
     exists: password !== null,
+    isFunction: typeof password === 'function',
 
     begin() {
       if (typeof password !== 'function' || asked !== undefined) return

@@ -346,6 +346,36 @@ describe('a password that is a function', () => {
     expect(session.authenticationMethod).toBe('none')
   })
 
+  it('that hangs does not hide what the server says meanwhile', async () => {
+    const server = lawful()
+    const connecting = failureOf(connectWith(server, () => new Promise<string>(() => {})))
+    await settle()
+    server.send({ type: 'NoticeResponse', fields: [{ code: 'M', value: 'still here' }] })
+    await settle()
+    server.send({ type: 'ErrorResponse', fields: [{ code: 'C', value: '57P01' }] })
+    await expect(connecting).resolves.toMatchObject({
+      phase: 'AwaitingSaslPassword',
+      failure: { kind: 'refused', sqlstate: '57P01' },
+    })
+    expect(server.destroyed).toBe(true)
+  })
+
+  it('that answers while a read is under way leaves nothing of it behind, and nothing is read twice', async () => {
+    const server = lawful()
+    let give: (password: string) => void = () => {}
+    const password = () =>
+      new Promise<string>((resolve) => {
+        give = resolve
+      })
+    const connecting = connectWith(server, password)
+    await settle()
+    server.send({ type: 'NoticeResponse', fields: [{ code: 'M', value: 'once' }] })
+    await settle()
+    give('secret')
+    const session = await connecting
+    expect(session.notices.map(({ message }) => message)).toEqual(['once'])
+  })
+
   it('is not waited for before the first message of SCRAM has left', async () => {
     const server = lawful()
     let give: (password: string) => void = () => {}

@@ -38,14 +38,15 @@ export class ScriptedServer {
   readonly #chunks: Buffer[] = []
   #end: TransportError | 'FIN' | null = null
   readonly #readers = new Set<() => void>()
-  readonly #answer: (server: ScriptedServer, message: StartupPacket | FrontendMessage) => void
+  /** What it says to a message, for servers that are built on it too. */
+  readonly answer: (server: ScriptedServer, message: StartupPacket | FrontendMessage) => void
   #writeError: Error | null = null
   #secure = (signal: AbortSignal) => until<TlsFacts>(signal, () => () => {})
   destroyed = false
   dialed = 0
 
   constructor(answer: (server: ScriptedServer, message: StartupPacket | FrontendMessage) => void) {
-    this.#answer = answer
+    this.answer = answer
   }
 
   /** For Runtime. */
@@ -142,7 +143,7 @@ export class ScriptedServer {
         : decodeStartup(body)
       this.#pending = this.#pending.subarray(end)
       this.received.push(message)
-      this.#answer(this, message)
+      this.answer(this, message)
     }
   }
 }
