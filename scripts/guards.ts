@@ -37,6 +37,7 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
   [
     'src/',
     [
+      'test/echo.test.ts',
       'test/connect.test.ts',
       'test/connect-hosts.test.ts',
       'test/connect-tls.test.ts',
