@@ -13,6 +13,8 @@ export interface ScramParts {
   readonly flag: 'n' | 'y' | 'p'
   /** The hash of the server's certificate (RFC 5929 section 4.1). Used under 'p'. */
   readonly endPoint: Buffer
+  /** What the client calls itself behind `n=`. libpq leaves it empty, since the StartupMessage has said it. */
+  readonly userName: string
   readonly clientNonce: string
   /** What the server adds to it. */
   readonly serverNonce: string
@@ -55,12 +57,14 @@ export function arbitraryScramExchange(): fc.Arbitrary<ScramExchange> {
   return arbitraryScramParts().map(completeScram)
 }
 
-function arbitraryScramParts(): fc.Arbitrary<ScramParts> {
+/** The parts alone, for whoever has to know some of them first. */
+export function arbitraryScramParts(): fc.Arbitrary<ScramParts> {
   return fc.record(
     {
       password: arbitraryPassword(),
       flag: fc.constantFrom('n', 'y', 'p'),
       endPoint: bytes(32, 64),
+      userName: fc.constant(''),
       clientNonce: fc.string({ unit: PRINTABLE, minLength: 18, maxLength: 30 }),
       serverNonce: fc.string({ unit: PRINTABLE, minLength: 1, maxLength: 30 }),
       salt: bytes(0, 32),
@@ -74,14 +78,14 @@ function arbitraryScramParts(): fc.Arbitrary<ScramParts> {
 
 /** The messages that follow from the parts. With other parts, it is what the same two would have said then. */
 export function completeScram(parts: ScramParts): ScramExchange {
-  const { password, flag, endPoint, clientNonce, serverNonce, salt, iterations } = parts
+  const { password, flag, endPoint, userName, clientNonce, serverNonce, salt, iterations } = parts
   const salted = pbkdf2Sync(password.normalized, salt, iterations, 32, 'sha256')
   const clientKey = mac(salted, 'Client Key')
   const storedKey = createHash('sha256').update(clientKey).digest()
   const serverKey = mac(salted, 'Server Key')
 
   const header = flag === 'p' ? 'p=tls-server-end-point,,' : `${flag},,`
-  const clientFirstBare = `n=,r=${clientNonce}`
+  const clientFirstBare = `n=${userName},r=${clientNonce}`
   const nonce = clientNonce + serverNonce
   const serverFirst = `r=${nonce},s=${salt.toString('base64')},i=${iterations}${parts.firstExtension}`
   const binding = Buffer.concat([Buffer.from(header), flag === 'p' ? endPoint : Buffer.alloc(0)])
