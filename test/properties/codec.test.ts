@@ -318,6 +318,24 @@ describe('memory', () => {
   })
 })
 
+describe('a bound', () => {
+  it('codec-29: on a body is exact, for every tag before and after ReadyForQuery, and known at the fifth byte', () => {
+    const beyond = fc.integer({ min: -3, max: 3 })
+    check(
+      fc.property(fc.constantFrom(...'RvKSZENATDCIGHWdc'), fc.boolean(), beyond, (tag, isSession, more) => {
+        // libpq: 2,000 for authentication (PQconnectPoll), 30,000 for short messages; a gigabyte is MaxAllocSize.
+        const isLong = isSession && 'DTdENA'.includes(tag)
+        const bodyMax = 'Rv'.includes(tag) ? 2_000 : isLong ? 0x3fff_ffff : 30_000
+        const header = Buffer.alloc(5)
+        header.write(tag, 0, 'latin1')
+        header.writeInt32BE(4 + bodyMax + more, 1)
+        const { failure } = readAll(header, [1], isSession)
+        expect(failure && { kind: failure.kind }).toEqual(more > 0 ? { kind: 'limit' } : null)
+      }),
+    )
+  })
+})
+
 describe('the encoder', () => {
   it('codec-19: refuses a number that would wrap, and names its field', () => {
     const spoilt = anySpoilt((type) => (type.kind === 'integer' ? outsideOf(type.bytes) : null))
@@ -564,6 +582,7 @@ function outsideOf(bytes: number): fc.Arbitrary<unknown> {
   return fc.oneof(
     fc.integer({ min: bound, max: Number.MAX_SAFE_INTEGER }),
     fc.integer({ min: -Number.MAX_SAFE_INTEGER, max: -bound - 1 }),
+    fc.constantFrom(bound, -bound - 1),
     fc.constantFrom(0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32, 2 ** 64, 1n),
   )
 }

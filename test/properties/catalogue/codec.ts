@@ -175,4 +175,11 @@ export const CODEC: readonly Property[] = [
     statement:
       'No text of an ErrorResponse or NoticeResponse reaches the caller with a control character other than line ends and tabs.',
   },
+  {
+    id: 'codec-29',
+    area: 'codec',
+    test,
+    statement:
+      'The bound on a body is exact for every tag, before and after ReadyForQuery, and is known when the length has come.',
+  },
 ]
