@@ -17,6 +17,7 @@ import { AWAITED, EVERYWHERE, TABLE } from '../src/state/handshake/table.ts'
 import type { Table } from '../src/state/machine.ts'
 import { SESSION_AWAITED, SESSION_EVERYWHERE, SESSION_TABLE } from '../src/state/session/table.ts'
 import { ATTACKS } from '../src/testing/attacks.ts'
+import { AREAS, PROPERTIES } from '../test/properties/catalogue.ts'
 import { HAZARDS, type Hazard } from './hazards.ts'
 
 const MANUAL = 'https://www.postgresql.org/docs/current'
@@ -123,6 +124,31 @@ ${themes()
         .join('')}`,
   )
   .join('\n')}`,
+
+  'properties.md': () => `${MADE}
+# Properties
+
+${PROPERTIES.length} statements that hold for everything, from
+[test/properties/catalogue.ts](../test/properties/catalogue.ts). The name of the test that states one begins with its id:
+\`npx vitest run test/properties -t codec-05\` runs it alone. What they are tried with are the arbitraries of
+[src/testing/arbitraries](../src/testing/arbitraries), which are exported as \`pg-deadline/testing/arbitraries\`.
+
+\`PG_DEADLINE_RUNS\` says how often each is tried; what stands in the tests is the default. When one fails, the seed is
+printed, and \`PG_DEADLINE_SEED\` with the same number of runs finds the same failure again.
+
+${Object.entries(AREAS)
+  .map(([area, title]) => ({ area, title, properties: PROPERTIES.filter((property) => property.area === area) }))
+  .filter(({ properties }) => properties.length > 0)
+  .map(
+    ({ area, title, properties }) =>
+      `## ${title} (${area}: ${properties.length})\n\n| id | what holds | test |\n|---|---|---|\n${properties
+        .map(
+          ({ id, statement, test }) =>
+            `| ${id} | ${cell(statement)} | ${linkTo('test', test.slice('test/'.length))} |\n`,
+        )
+        .join('')}`,
+  )
+  .join('\n')}`,
 }
 
 function themes(): [theme: string, attacks: typeof ATTACKS][] {
@@ -146,8 +172,7 @@ function proof(name: string): string {
 }
 
 function linkTo(folder: string, path: string): string {
-  if (!existsSync(join(import.meta.dirname, '..', folder, path)))
-    throw new Error(`docs/hazards.ts: there is no ${folder}/${path}`)
+  if (!existsSync(join(import.meta.dirname, '..', folder, path))) throw new Error(`docs: there is no ${folder}/${path}`)
   return `[${path}](../${folder}/${path})`
 }
 

@@ -9,8 +9,15 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { type Installation, installPackage, PROJECT, run } from './installation.ts'
 
 const { devDependencies } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
-  devDependencies: { typescript: string; '@types/node': string }
+  devDependencies: { typescript: string; '@types/node': string; 'fast-check': string }
 }
+
+/** The one folder whose files may need fast-check. */
+const ARBITRARIES = 'dist/testing/arbitraries/'
+
+const IMPORT_ARBITRARIES = `
+import fc from 'fast-check'
+import { arbitraryHandshake } from 'pg-deadline/testing/arbitraries'`
 
 /** A user's program: the types must hold without skipLibCheck, and with no types installed but Node's. */
 const PROGRAM = `
@@ -40,6 +47,19 @@ export const deadline: Deadline = new Deadline({ timeoutMs: 1_000 })
 export const wrong: number = await connect('postgres://localhost')
 `
 
+/** The same of a user who also has fast-check, which nothing but the arbitraries may need. */
+const PROPERTIES_PROGRAM = `
+import fc from 'fast-check'
+import { encodeBackend } from 'pg-deadline/testing'
+import { arbitraryBackendMessage, arbitraryHandshake, type Handshake } from 'pg-deadline/testing/arbitraries'
+
+fc.assert(fc.property(arbitraryBackendMessage(), (message) => encodeBackend(message).length >= 5))
+export const [handshake]: Handshake[] = fc.sample(arbitraryHandshake(), 1)
+
+// @ts-expect-error If this were allowed, the types would have decayed into any.
+export const wrong: fc.Arbitrary<number> = arbitraryHandshake()
+`
+
 const problems: string[] = []
 {
   await using installation = await installPackage([
@@ -54,7 +74,12 @@ const problems: string[] = []
   checkFiles(files)
   checkMaps(packageDirectory, files)
   checkDeclarations(packageDirectory, files)
-  await checkUser(installation)
+  await checkUser(installation, 'program.ts', PROGRAM)
+  await checkWithout(installation)
+  const { directory } = installation
+  await run('npm', ['install', '--no-audit', '--no-fund', `fast-check@${devDependencies['fast-check']}`], directory)
+  await checkUser(installation, 'properties.ts', PROPERTIES_PROGRAM)
+  await checkRuns(installation, `${IMPORT_ARBITRARIES}; fc.assert(fc.property(arbitraryHandshake(), () => true))`)
   if (problems.length === 0) console.log(`the package is in order: ${files.length} files`)
 }
 for (const problem of problems) console.error(`package: ${problem}`)
@@ -91,10 +116,10 @@ function checkMaps(packageDirectory: string, files: readonly string[]): void {
   }
 }
 
-/** The types need Node's and nothing else; that layouts are made with buffer-layout is nobody's business. */
+/** The types need Node's and nothing else, those of the arbitraries fast-check's as well; that layouts are made with buffer-layout is nobody's business. */
 function checkDeclarations(packageDirectory: string, files: readonly string[]): void {
   const seen = new Set<string>()
-  const waiting = ['dist/index.d.ts', 'dist/testing/index.d.ts']
+  const waiting = ['dist/index.d.ts', 'dist/testing/index.d.ts', `${ARBITRARIES}index.d.ts`]
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (seen.has(name)) continue
     seen.add(name)
@@ -108,14 +133,31 @@ function checkDeclarations(packageDirectory: string, files: readonly string[]): 
     for (const [, specifier = ''] of text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g)) {
       if (specifier.startsWith('.'))
         waiting.push(join(dirname(name), specifier.replace(/\.[jt]s$/, '.d.ts')).replaceAll('\\', '/'))
+      else if (specifier === 'fast-check' && name.startsWith(ARBITRARIES)) continue
       else if (!specifier.startsWith('node:')) problems.push(`${name} needs the types of ${specifier}`)
     }
   }
   if (seen.size < 3) problems.push(`of ${files.length} files only the entries are within reach`)
 }
 
-async function checkUser({ directory }: Installation): Promise<void> {
-  await writeFile(join(directory, 'program.ts'), PROGRAM)
+/** Where nobody has asked for fast-check, npm must not have brought it, and all but the arbitraries must do without. */
+async function checkWithout(installation: Installation): Promise<void> {
+  if (existsSync(join(installation.directory, 'node_modules', 'fast-check'))) {
+    problems.push('fast-check is installed though nobody asked for it')
+  }
+  await checkRuns(installation, "await import('pg-deadline'); await import('pg-deadline/testing')")
+}
+
+async function checkRuns({ directory }: Installation, program: string): Promise<void> {
+  try {
+    await run(process.execPath, ['--input-type=module', '--eval', program], directory)
+  } catch (error) {
+    problems.push(`a user's program does not run. ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+async function checkUser({ directory }: Installation, file: string, program: string): Promise<void> {
+  await writeFile(join(directory, file), program)
   const compilerOptions = {
     target: 'es2022',
     lib: ['es2022', 'esnext.disposable'],
@@ -125,7 +167,7 @@ async function checkUser({ directory }: Installation): Promise<void> {
     skipLibCheck: false,
     noEmit: true,
   }
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
   try {
     await run(
       process.execPath,

@@ -22,7 +22,12 @@ describe('what a reader copies', () => {
     const tsconfig = {
       extends: join(ROOT, 'tsconfig.json'),
       compilerOptions: {
-        paths: { 'pg-deadline': [join(ROOT, 'src/index.ts')] },
+        paths: {
+          'pg-deadline': [join(ROOT, 'src/index.ts')],
+          'pg-deadline/testing': [join(ROOT, 'src/testing/index.ts')],
+          'pg-deadline/testing/arbitraries': [join(ROOT, 'src/testing/arbitraries/index.ts')],
+          'fast-check': [join(ROOT, 'node_modules/fast-check/lib/fast-check.d.ts')],
+        },
         typeRoots: [join(ROOT, 'node_modules/@types')],
       },
       include: ['*.mts', join(ROOT, 'src/protocol/buffer-layout.d.ts')],

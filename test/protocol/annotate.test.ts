@@ -21,7 +21,7 @@ import {
 } from '../../src/protocol/layout.ts'
 import { encodeMessage, type MessageLayout, message } from '../../src/protocol/message.ts'
 import { StartupMessage } from '../../src/protocol/startup.ts'
-import { arbitraryMessage } from './arbitrary-from-layout.ts'
+import { arbitraryMessage } from '../../src/testing/arbitraries/message.ts'
 import { ALL_MESSAGES, examplesOf, titleOf } from './examples.ts'
 import { wire } from './wire.ts'
 

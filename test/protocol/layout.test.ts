@@ -26,8 +26,8 @@ import {
 } from '../../src/protocol/layout.ts'
 import { LIMITS } from '../../src/protocol/limits.ts'
 import { decodeBody, encodeMessage, message } from '../../src/protocol/message.ts'
+import { arbitraryOf } from '../../src/testing/arbitraries/message.ts'
 import { failureOf } from '../auth/failure-of.ts'
-import { arbitraryOf } from './arbitrary-from-layout.ts'
 import { wire } from './wire.ts'
 
 /** A message with one field, x. */

@@ -12,8 +12,9 @@ import {
   type StartupPacket,
   versionNumber,
 } from '../../src/protocol/startup.ts'
+import { arbitraryBody } from '../../src/testing/arbitraries/body.ts'
+import { arbitraryMessage } from '../../src/testing/arbitraries/message.ts'
 import { failureOf } from '../auth/failure-of.ts'
-import { arbitraryBody, arbitraryMessage } from './arbitrary-from-layout.ts'
 import { examplesOf, titleOf } from './examples.ts'
 import { wire } from './wire.ts'
 

@@ -1,10 +1,10 @@
 /**
- * Values and bytes made from the descriptions of the messages: whatever can be described can be tested, and
- * a new message is tested as soon as it is described.
+ * Values made from the descriptions of the messages: whatever can be described can be tested, and a new message is
+ * tested as soon as it is described.
  */
 import fc from 'fast-check'
-import type { Field, FieldType, Shape } from '../../src/protocol/layout.ts'
-import { encodeMessage, type MessageLayout, type MessageOf } from '../../src/protocol/message.ts'
+import type { Field, FieldType, Shape } from '../../protocol/layout.ts'
+import type { MessageLayout, MessageOf } from '../../protocol/message.ts'
 
 /** What a string can hold: all but NUL and the halves of pairs; one, two, three and four bytes long in UTF-8. */
 const CHARACTER = fc
@@ -17,7 +17,12 @@ const CHARACTER = fc
   )
   .map((code) => String.fromCodePoint(code))
 
-/** Any lawful value of a message. */
+/**
+ * Any lawful value of a message, from its description.
+ *
+ * @example
+ * fc.assert(fc.property(arbitraryMessage(ParameterStatus), ({ name }) => !name.includes('\0')))
+ */
 export function arbitraryMessage<L extends MessageLayout>(layout: L): fc.Arbitrary<MessageOf<L>> {
   return shapeOf(layout.fields, false).map((value) => ({ type: layout.name, ...value }) as MessageOf<L>)
 }
@@ -27,33 +32,9 @@ export function arbitraryOf<T>(field: Field<T>): fc.Arbitrary<T> {
   return arbitraryOfType(field.type, false) as fc.Arbitrary<T>
 }
 
-/** Bodies that are lawful, nearly lawful, or noise. */
-export function arbitraryBody(layout: MessageLayout): fc.Arbitrary<Buffer> {
-  const lawful = arbitraryMessage(layout).map((value) => bodyOf(layout, value))
-  return fc.oneof(
-    fc.uint8Array({ maxLength: 64 }).map((noise) => Buffer.from(noise)),
-    lawful,
-    damaged(lawful),
-  )
-}
-
-/** The body of a message that can be sent. */
-export function bodyOf<L extends MessageLayout>(layout: L, value: MessageOf<L>): Buffer {
-  return encodeMessage(layout, value).subarray(layout.tag === null ? 4 : 5)
-}
-
-/** One byte changed, taken out or put in, or the end cut off. */
-function damaged(whole: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
-  const byte = fc.oneof(fc.constantFrom(0x00, 0x7f, 0x80, 0xff), fc.nat(0xff))
-  return fc
-    .tuple(whole, fc.constantFrom('change', 'remove', 'insert', 'cut'), fc.nat(), byte)
-    .map(([body, damage, where, value]) => {
-      const at = where % (body.length + 1)
-      const before = body.subarray(0, at)
-      const after = body.subarray(damage === 'insert' ? at : at + 1)
-      const middle = damage === 'change' || damage === 'insert' ? [value] : []
-      return Buffer.concat([before, Buffer.from(middle), damage === 'cut' ? Buffer.alloc(0) : after])
-    })
+/** Any text that a String of the protocol can carry: no NUL, no half of a surrogate pair. */
+export function arbitraryText(lengthMax: number, lengthMin = 0): fc.Arbitrary<string> {
+  return fc.string({ unit: CHARACTER, maxLength: lengthMax, minLength: lengthMin })
 }
 
 function shapeOf(fields: Shape, startsList: boolean): fc.Arbitrary<Record<string, unknown>> {
@@ -79,7 +60,7 @@ function arbitraryOfType(type: FieldType, startsList: boolean): fc.Arbitrary<unk
         ? fc.integer({ min: 1, max: 0xff }).map((code) => String.fromCharCode(code))
         : fc.constantFrom(...type.allowed)
     case 'string':
-      return fc.string({ unit: CHARACTER, maxLength: 20, minLength: startsList ? 1 : 0 })
+      return arbitraryText(20, startsList ? 1 : 0)
     case 'bytes':
       return type.length === 'rest'
         ? fc.uint8Array({ maxLength: 40 })

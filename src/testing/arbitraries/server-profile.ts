@@ -1,0 +1,84 @@
+/**
+ * What a server, or a pooler that stands before it, is like: all that decides how an honest handshake with it goes. Knows
+ * nothing of the client.
+ */
+import fc from 'fast-check'
+import { arbitraryText } from './message.ts'
+
+export interface ServerProfile {
+  /** What it reports as server_version. */
+  readonly serverVersion: string
+  /** The newest protocol that it speaks: 3.2 came with PostgreSQL 18. */
+  readonly newestProtocol: '3.0' | '3.2'
+  readonly method: 'trust' | 'password' | 'md5' | 'scram-sha-256'
+  /** Whether it answers 'S' to SSLRequest. */
+  readonly speaksTls: boolean
+  /** Whether it offers SCRAM-SHA-256-PLUS inside TLS. Some poolers do not. */
+  readonly bindsChannel: boolean
+  /** DER with the shape of a certificate, signed with ecdsa-with-SHA256; nobody has signed it. */
+  readonly certificate: Buffer
+  /** 'keyless': a pooler that sends no BackendKeyData. */
+  readonly pooler: 'none' | 'pgbouncer' | 'keyless'
+  /** What it reports before ReadyForQuery, in this order. A name may come twice. */
+  readonly parameters: readonly (readonly [name: string, value: string])[]
+  /** The texts of the notices that it sends before ReadyForQuery. */
+  readonly notices: readonly string[]
+}
+
+const VERSIONS = ['14.19', '15.14', '16.10', '17.6', '18.4'] as const
+
+/**
+ * Any server that a client meets in practice, and some that it will.
+ *
+ * @example
+ * fc.assert(fc.property(arbitraryServerProfile(), ({ parameters }) =>
+ *   parameters.some(([name]) => name === 'server_version')))
+ */
+export function arbitraryServerProfile(): fc.Arbitrary<ServerProfile> {
+  return fc
+    .record(
+      {
+        serverVersion: fc.constantFrom(...VERSIONS),
+        method: fc.constantFrom('trust', 'password', 'md5', 'scram-sha-256'),
+        speaksTls: fc.boolean(),
+        bindsChannel: fc.boolean(),
+        certificate: fc.uint8Array({ maxLength: 100 }).map(certificateAround),
+        pooler: fc.constantFrom('none', 'none', 'pgbouncer', 'keyless'),
+        isStandby: fc.boolean(),
+        others: fc.array(fc.tuple(arbitraryText(12, 1), arbitraryText(20)), { maxLength: 4 }),
+        notices: fc.array(arbitraryText(30), { maxLength: 3 }),
+      },
+      { noNullPrototype: true },
+    )
+    .chain(({ isStandby, others, ...profile }) => {
+      const reported = [
+        ['server_version', profile.serverVersion],
+        ['server_encoding', 'UTF8'],
+        ['client_encoding', 'UTF8'],
+        ['DateStyle', 'ISO, MDY'],
+        ['integer_datetimes', 'on'],
+        ['in_hot_standby', isStandby ? 'on' : 'off'],
+        ['default_transaction_read_only', 'off'],
+        ...others.filter(([name]) => name !== 'client_encoding'),
+      ] as const
+      // A pooler speaks for itself: none that we know speaks 3.2 so far.
+      const newestProtocol = profile.serverVersion === '18.4' && profile.pooler === 'none' ? '3.2' : '3.0'
+      return fc
+        .shuffledSubarray([...reported], { minLength: reported.length })
+        .map((parameters) => ({ ...profile, newestProtocol, parameters }))
+    })
+}
+
+/** RFC 5280 section 4.1: tbsCertificate, signatureAlgorithm, signatureValue. Of the first, only that it is a SEQUENCE. */
+function certificateAround(content: Uint8Array): Buffer {
+  const tbsCertificate = sequence(Buffer.from(content))
+  const signatureAlgorithm = sequence(Buffer.from('06082a8648ce3d040302', 'hex')) // ecdsa-with-SHA256
+  const signatureValue = Buffer.from('030200ff', 'hex')
+  return sequence(Buffer.concat([tbsCertificate, signatureAlgorithm, signatureValue]))
+}
+
+/** Fewer than 256 bytes: one byte of length from 128 on, behind 0x81. */
+function sequence(content: Buffer): Buffer {
+  const length = content.length < 0x80 ? [content.length] : [0x81, content.length]
+  return Buffer.concat([Buffer.from([0x30, ...length]), content])
+}

@@ -1,0 +1,18 @@
+/** Every property that is stated and tested, area by area. docs/properties.md is made from it. */
+import { CODEC } from './catalogue/codec.ts'
+import type { Property } from './catalogue/property.ts'
+import { SCRAM } from './catalogue/scram.ts'
+
+/** What each area is about, in the order in which they are listed. */
+export const AREAS: Readonly<Record<string, string>> = {
+  codec: 'Bytes become messages, and messages bytes',
+  scram: 'SCRAM, SASLprep, channel binding, MD5',
+  machine: 'The tables of handshake and session',
+  time: 'One deadline, whatever the schedule',
+  simulation: 'The real connect() in a simulated world',
+  model: 'A reference model, written from the manual alone',
+  differential: 'Other clients, asked the same',
+  live: 'Real servers behind a proxy that commits faults',
+}
+
+export const PROPERTIES: readonly Property[] = [...CODEC, ...SCRAM]
