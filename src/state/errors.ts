@@ -18,7 +18,7 @@ export interface FailedAttempt {
   readonly endpoint: string
   /** What it wanted of TLS. */
   readonly encryption: Encryption
-  /** What it was given of the deadline, in milliseconds; Infinity if there is none. */
+  /** What it was given of the deadline, in milliseconds: two at one host share it. Infinity if there is no deadline. */
   readonly sliceMs: number
   readonly phase: StateName
   readonly failure: Failure
