@@ -9,8 +9,9 @@ import { Deadline } from './net/deadline.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { Remote } from './net/transport.ts'
 import { passwordOf } from './password-request.ts'
+import { showEndpoint } from './plan.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
-import { HandshakeError } from './state/errors.ts'
+import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import type { BackendKeyFacts } from './state/handshake/states.ts'
 import type { StateName } from './state/handshake/table.ts'
 import { TimelineRecorder } from './state/timeline.ts'
@@ -21,7 +22,7 @@ const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
 
 /** The session whose query is to be cancelled. */
 export interface CancelTarget {
-  /** Of the connect's what still holds. Nothing that proves who we are: a session keeps no password for it. */
+  /** Of the connect's what still holds: TLS with its certificates, and no password, which a cancel request needs none of. */
   readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice'>
   /** Where it led. */
   readonly remote: Remote
@@ -47,37 +48,50 @@ export async function cancelWith(
     if (key === null) throw new Fault(KEYLESS)
     const { timeoutMs = DEFAULT_CANCEL_TIMEOUT_MS, signal } = options
     deadline = new Deadline({ timeoutMs, signal, clock, startedMs, heartbeatMs: heartbeatFor(timeoutMs) })
+    const endpoint = endpointOf(remote)
+    // Whoever could read the key of a session in TLS could cancel for us: it leaves in TLS, or not at all.
+    const encryption = isSecured ? 'required' : 'off'
     const outcome = await makeAttempt(
       runtime,
       {
         ...errand,
-        endpoint: endpointOf(remote),
-        attempt: {
-          ...errand.attempt,
-          needsLookup: false,
-          // Whoever could read the key of a session in TLS could cancel for us: it leaves in TLS, or not at all.
-          encryption: isSecured ? 'required' : 'off',
-          cancelKey: key,
-        },
+        endpoint,
+        attempt: { ...errand.attempt, needsLookup: false, encryption, cancelKey: key },
         password: passwordOf({ password: null }, deadline.signal),
         deadline,
         slice: deadline,
       },
       timeline,
     )
-    if ('wire' in outcome) outcome.wire.destroy()
-    else throw failed(outcome.phase, outcome.failure, outcome.cause)
+    if ('wire' in outcome) {
+      outcome.wire.destroy()
+      return
+    }
+    const { phase, failure, cause } = outcome
+    const attempt = {
+      endpoint: showEndpoint(endpoint),
+      encryption,
+      sliceMs: deadline.timeoutMs,
+      phase,
+      failure,
+    } as const
+    throw failed(phase, failure, cause, [attempt])
   } catch (error) {
     const failure = failureOf(error, deadline)
     if (failure === null) throw error
     timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    throw failed('Disconnected', failure, undefined)
+    throw failed('Disconnected', failure, undefined, [])
   } finally {
     deadline?.[Symbol.dispose]()
   }
 
-  function failed(phase: StateName, failure: Failure, cause: unknown): HandshakeError {
-    return new HandshakeError(phase, failure, timeline.finish(), [], cause === undefined ? {} : { cause })
+  function failed(
+    phase: StateName,
+    failure: Failure,
+    cause: unknown,
+    attempts: readonly FailedAttempt[],
+  ): HandshakeError {
+    return new HandshakeError(phase, failure, timeline.finish(), attempts, cause === undefined ? {} : { cause })
   }
 }
 

@@ -23,7 +23,7 @@ import { type Endpoint, isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
-import { chooseTimeout, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
+import { chooseTimeout, isHopeless, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
@@ -247,12 +247,10 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
   return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel, firstQuery })
 }
 
-/** A connect that cannot succeed any more need not burden anybody: neither this process nor the server. */
-function refuseIfHopeless(deadline: Deadline, { leastMs }: ConnectOptions): void {
-  // Whole milliseconds: reading the configuration has taken a fraction of one, which must not refuse who has just enough.
-  const timeoutMs = Math.ceil(deadline.remaining())
-  if (leastMs === undefined || timeoutMs >= leastMs || deadline.signal.aborted) return
-  throw new Fault({ kind: 'deadline', timeoutMs, leastMs })
+function refuseIfHopeless(deadline: Deadline, { leastMs = 0 }: ConnectOptions): void {
+  const remainingMs = deadline.remaining()
+  if (!isHopeless(remainingMs, leastMs)) return
+  throw new Fault({ kind: 'deadline', timeoutMs: Math.ceil(remainingMs), leastMs })
 }
 
 /** Whether there is no time for another attempt: then what came first counts. */

@@ -7,7 +7,7 @@ import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { isIpAddress } from './net/endpoint.ts'
-import { chooseTimeout, planTurns, planVisits, showEndpoint, type Visit } from './plan.ts'
+import { chooseTimeout, isHopeless, planTurns, planVisits, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
 import { HandshakeError } from './state/errors.ts'
 import type { SessionWanted } from './state/handshake/session-wanted.ts'
@@ -22,9 +22,12 @@ export interface PlannedVisit {
   readonly sessionWanted: SessionWanted
   /** What is tried of TLS, in order; the second only if the first fails in a way that allows it. */
   readonly encryptions: readonly Encryption[]
-  /** The least that it is given, in milliseconds: what those before it do not use comes on top. */
+  /**
+   * The least that it is given, in milliseconds: what those before it do not use comes on top. What our own process takes,
+   * for the files of TLS or where timers are late, goes off: an event loop that is blocked is blocked for everybody.
+   */
   readonly sliceMs: number
-  /** When it begins at the latest, in milliseconds from the call on. */
+  /** When it begins at the latest, in milliseconds from the call on; later by what our own process takes. */
   readonly begunByMs: number
 }
 
@@ -32,9 +35,9 @@ export interface DeadlineExplanation {
   /** The whole deadline, in milliseconds, and where it comes from. */
   readonly timeoutMs: number
   readonly source: 'timeoutMs' | 'connect_timeout' | 'default'
-  /** In order, unless load_balance_hosts is random: then each host is as likely to be first. */
+  /** In order, unless load_balance_hosts is random: then each host is as likely to be first. None, if leastMs forbids to begin. */
   readonly visits: readonly PlannedVisit[]
-  /** When the connect has settled, in milliseconds from the call on: the deadline itself, whatever the servers do. */
+  /** When the connect has settled, in milliseconds from the call on: the deadline itself, whatever the servers do; 0 if it is not begun. */
   readonly upperBoundMs: number
   /** What libpq would allow. */
   readonly libpq: {
@@ -58,7 +61,9 @@ export function explainDeadline(target: string | ConnectTarget, options: Connect
   const settings = read(target, options)
   const timeoutMs = Math.max(0, chooseTimeout(settings, options))
   // The order is a matter of chance where hosts are balanced; what is told here does not depend on it.
-  const visits = planVisits({ ...settings, loadBalanceHosts: 'disable' }, (lengthBytes) => Buffer.alloc(lengthBytes))
+  const planned = planVisits({ ...settings, loadBalanceHosts: 'disable' }, (lengthBytes) => Buffer.alloc(lengthBytes))
+  const isBegun = !isHopeless(timeoutMs, options.leastMs ?? 0)
+  const visits = isBegun ? planned : []
   return {
     timeoutMs,
     source: sourceOf(settings, options),
@@ -66,8 +71,8 @@ export function explainDeadline(target: string | ConnectTarget, options: Connect
       const { endpoint, sessionWanted, encryptions } = visits[index] as Visit
       return { endpoint: showEndpoint(endpoint), sessionWanted, encryptions, sliceMs, begunByMs }
     }),
-    upperBoundMs: timeoutMs,
-    libpq: explainLibpq(settings, timeoutMs, visits.length),
+    upperBoundMs: isBegun ? timeoutMs : 0,
+    libpq: explainLibpq(settings, timeoutMs, planned.length),
   }
 }
 

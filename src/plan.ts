@@ -21,6 +21,15 @@ export function chooseTimeout({ connectTimeoutMs }: Settings, { timeoutMs }: Wai
   return given.length === 0 ? DEFAULT_TIMEOUT_MS : Math.min(...given)
 }
 
+/**
+ * Whether a connect with so much time left cannot succeed any more: it need not burden anybody then, neither this process nor
+ * the server. Whole milliseconds: reading the configuration has taken a fraction of one, which must not refuse who has just
+ * enough. What is over already is refused for that.
+ */
+export function isHopeless(remainingMs: number, leastMs: number): boolean {
+  return remainingMs > 0 && Math.ceil(remainingMs) < leastMs
+}
+
 /** One host once: the attempts there share one slice of the deadline. */
 export interface Visit {
   readonly endpoint: Endpoint

@@ -275,7 +275,9 @@ describe('a cancel that fails', () => {
     expect(error).toMatchObject({ name: 'TimeoutError', phase, failure: { kind: 'deadline', timeoutMs: 500 } })
     expect(error.message).toBe(`the deadline of 500 ms passed in ${phase}, waiting for ${AWAITED[phase as StateName]}`)
     expect(error.timeline.at(-1)).toMatchObject({ attempt: 0, state: phase, leftMs: 500, sliceMs: 500 })
-    expect(error.attempts).toEqual([])
+    expect(error.attempts).toEqual([
+      { endpoint: '192.0.2.7:6432', encryption: 'required', sliceMs: 500, phase, failure: error.failure },
+    ])
     expect(server?.destroyed ?? true).toBe(true)
     expect(world.clock.activeTimers).toBe(0)
     expect(getEventListeners(caller.signal, 'abort')).toEqual([])

@@ -188,7 +188,7 @@ describe('the deadline', () => {
     expect(error.message).toBe(
       "the deadline of 3000 ms passed in AwaitingSaslChallenge, waiting for the server's SCRAM challenge: nonce, salt and iterations" +
         '; this was on two:5432' +
-        '; an attempt before on one:5432: the deadline of 1500 ms passed in Dialing, waiting for the connection to be opened (TCP, or the Unix-domain socket)',
+        '; an attempt before on one:5432: its share of the deadline, 1500 ms, passed in Dialing, waiting for the connection to be opened (TCP, or the Unix-domain socket)',
     )
     expectNothingLeft(world, caller.signal, two)
   })

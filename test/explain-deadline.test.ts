@@ -89,6 +89,22 @@ describe('the explanation of a deadline', () => {
     ])
   })
 
+  it('has no visits where leastMs lets none begin, and is over at once', async () => {
+    for (const [timeoutMs, leastMs, count] of [
+      [500, 501, 0],
+      [500, 500, 2],
+      // Over already, which connect tells as that.
+      [0, 501, 2],
+    ] as const) {
+      const { visits, upperBoundMs, libpq } = explainDeadline(TWO, { timeoutMs, leastMs })
+      // It knows no such thing.
+      expect(libpq).toEqual(explainDeadline(TWO, { timeoutMs }).libpq)
+      expect([visits.length, upperBoundMs]).toEqual([count, count === 0 ? 0 : timeoutMs])
+    }
+    const { failure, attempts } = await failureOf(worldOfHosts({}).connect({ timeoutMs: 500, leastMs: 501 }, TWO))
+    expect({ failure, attempts }).toEqual({ failure: { kind: 'deadline', timeoutMs: 500, leastMs: 501 }, attempts: [] })
+  })
+
   it.each([
     ['a target that nobody can read', 'mysql://x', {}, 'conninfo'],
     ['a limit that is no number', TWO, { timeoutMs: Number.NaN }, 'timeoutMs'],

@@ -18,7 +18,7 @@ export interface FailedAttempt {
   readonly endpoint: string
   /** What it wanted of TLS. */
   readonly encryption: Encryption
-  /** What it was given of the deadline, in milliseconds; Infinity if there is none. */
+  /** What it was given of the deadline, in milliseconds: two at one host share it. Infinity if there is no deadline. */
   readonly sliceMs: number
   readonly phase: StateName
   readonly failure: Failure
@@ -79,10 +79,16 @@ function retell(attempts: readonly FailedAttempt[]): string {
   const where = (endpoint: string | undefined) => (severalHosts ? ` on ${endpoint}` : '')
   const earlier = attempts.slice(0, -1)
   const retold = earlier.slice(-RETOLD_MAX).map(({ endpoint, phase, failure }) => {
-    return `; an attempt before${where(endpoint)}: ${sentence(failure, phase, AWAITED[phase])}`
+    return `; an attempt before${where(endpoint)}: ${retellOne(failure, phase, AWAITED[phase])}`
   })
   const more = earlier.length > RETOLD_MAX ? `; and ${earlier.length - RETOLD_MAX} more, in error.attempts` : ''
   return `${severalHosts ? `; this was${where(attempts.at(-1)?.endpoint)}` : ''}${retold.join('')}${more}`
+}
+
+/** After the whole deadline nothing would have followed: it was the attempt's share of it that had passed. */
+function retellOne(failure: Failure, phase: string, awaited: string | null): string {
+  if (failure.kind !== 'deadline') return sentence(failure, phase, awaited)
+  return `its share of the deadline, ${shownMs(failure.timeoutMs)} ms, passed in ${phase}${waitingFor(awaited)}`
 }
 
 interface SessionErrorOptions extends ErrorOptions {
@@ -123,7 +129,7 @@ function nameFor(failure: Failure): string | null {
 
 /** One failure as a sentence: what happened, where, and what can be done. */
 function sentence(failure: Failure, phase: string, awaited: string | null): string {
-  const waiting = awaited === null ? '' : `, waiting for ${awaited}`
+  const waiting = waitingFor(awaited)
   switch (failure.kind) {
     case 'deadline':
       if (failure.leastMs !== undefined) {
@@ -140,7 +146,7 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
       return `the server refused in ${phase}: ${failure.message}${shownCode}${hint === undefined ? '' : `; ${hint}`}`
     }
     case 'misbehaved':
-      return `the server broke the protocol in ${phase}: expected ${oneOf(failure.expected)}, received ${failure.received}`
+      return `the server broke the protocol in ${phase}: expected ${oneOf(failure.expected.map(shownEvent))}, received ${failure.received}`
     case 'malformed': {
       const where = failure.field === '' ? failure.message : `${failure.message}, field ${failure.field}`
       return `the server sent bytes that are no message, in ${phase}: ${where}, byte ${failure.offset}: ${failure.problem}`
@@ -162,6 +168,10 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
   }
 }
 
+function waitingFor(awaited: string | null): string {
+  return awaited === null ? '' : `, waiting for ${awaited}`
+}
+
 /** A share of a deadline, or what is left of it, has more digits than anybody reads; the data keep them. */
 function shownMs(timeoutMs: number): number {
   return Math.round(timeoutMs * 10) / 10
@@ -176,6 +186,11 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['57P03', 'the server is starting up or shutting down: try again shortly'],
   ['AwaitingSaslOffer 08P01', 'if a pooler does not cope with SCRAM that begins unasked: early_sasl=false'],
 ])
+
+/** Messages have the manual's names; the end of the connection is no message. */
+function shownEvent(name: string): string {
+  return name === 'TransportLost' ? 'the end of the connection' : name
+}
 
 function oneOf(names: readonly string[]): string {
   if (names.length === 0) return 'nothing'

@@ -25,7 +25,7 @@ export interface TimelineEntry {
   readonly leftMs: number
   /** What the state waited for, in words; null if the next move was ours. */
   readonly awaited: string | null
-  /** What the attempt was given of the deadline, in milliseconds; Infinity if there is none. */
+  /** What the attempt was given of the deadline, in milliseconds: two at one host share it. Infinity if there is no deadline. */
   readonly sliceMs: number
   /** How late our own event loop was while the state held, at most, in milliseconds: what is long here was no waiting for the server. */
   readonly loopLagMs: number

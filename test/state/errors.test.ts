@@ -48,6 +48,10 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
     'the server broke the protocol in AwaitingVerdict: expected A, B or C, received D',
   ],
   [
+    { kind: 'misbehaved', expected: ['TransportLost'], received: 'D' },
+    'the server broke the protocol in AwaitingVerdict: expected the end of the connection, received D',
+  ],
+  [
     { kind: 'misbehaved', expected: ['A'], received: 'D' },
     'the server broke the protocol in AwaitingVerdict: expected A, received D',
   ],

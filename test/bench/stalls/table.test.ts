@@ -86,6 +86,37 @@ describe('the page', () => {
     expect(page).toContain('| TLS handshake | **+900 ms** ✗✓· |\n')
   })
 
+  it('names what is not good of ours, and nothing if all is', () => {
+    const ours = { ...VERDICT, client: 'pg-deadline', namesPlace: true } as const
+    const heading = 'What is not good, or not measured, of ours:'
+    expect(write([ours, VERDICT, { ...VERDICT, place: 'tls', isOnTime: false }])).not.toContain(heading)
+    const page = write([
+      ours,
+      { ...ours, place: 'name-lookup', exits: false },
+      { ...ours, place: 'tls', isOnTime: false, namesPlace: false, isSocketGone: false },
+      { ...ours, place: 'second-host', how: 'skipped', text: 'not measured here: needs Linux' },
+    ])
+    expect(page).toContain(
+      `${heading}\n\n` +
+        '- name lookup: the process does not end\n' +
+        '- TLS handshake: does not end on time, the error does not name the place, the socket is not gone\n' +
+        '- black hole, then an honest server: not measured here: needs Linux\n\n## Place by place',
+    )
+  })
+
+  it('says of every aim whether it was reached', () => {
+    const figures = [
+      { title: 'idle', count: 1, p50: 1, p99: 1, p999: 14.9, max: 15, aimMs: 15 },
+      { title: 'a baseline', count: 1, p50: 1, p99: 1, p999: 99, max: 99, aimMs: null },
+      { title: 'floods', count: 1, p50: 1, p99: 1, p999: 50, max: 60, aimMs: 50 },
+    ]
+    const page = writePage({ places: PLACES, clients: [CLIENT], verdicts: [], figures, machine: '', date: '' })
+    expect(page).toContain(
+      '\n\n- idle: aimed at is a p99.9 below 15 ms; reached in this run.\n' +
+        '- floods: aimed at is a p99.9 below 50 ms; not reached in this run.\n\n## What it teaches',
+    )
+  })
+
   it('shows an error once, with all of its places, and breaks no table', () => {
     expect(write([VERDICT, { ...VERDICT, place: 'tls' }])).toContain(
       '| Error: a \\| b | TCP connect; TLS handshake |\n',
