@@ -90,9 +90,15 @@ function tlsReplyFaults({ client }: Handshake, flight: number, reply: Buffer): H
 
 /** Half a flight and the end of the stream: within a header, within a body, between two messages. */
 function cuts(flight: number, bytes: Buffer): HandshakeFault[] {
-  const places = [0, 1, 4, 5, Math.floor(bytes.length / 2), bytes.length - 1].filter((at) => at < bytes.length)
-  return [...new Set(places)].map((at) => ({
-    title: `the end of the stream after ${at} bytes of a flight`,
+  // Named by what they are and not by their number, which the length of a nonce can move.
+  const places = new Map(
+    [0, 1, 4, 5].filter((at) => at < bytes.length).map((at) => [at, `after ${at} bytes of a flight`]),
+  )
+  const [middle, last] = [Math.floor(bytes.length / 2), bytes.length - 1]
+  if (!places.has(middle)) places.set(middle, 'in the middle of a flight')
+  if (!places.has(last)) places.set(last, 'before the last byte of a flight')
+  return [...places].map(([at, where]) => ({
+    title: `the end of the stream ${where}`,
     flight,
     bytes: bytes.subarray(0, at),
     verdicts: ['lost'],
