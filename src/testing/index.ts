@@ -24,3 +24,17 @@ export {
   scramKeys,
 } from './scram-server.ts'
 export type { ServerTlsOptions } from './server-tls.ts'
+export type {
+  AddressPlan,
+  ClientPlan,
+  Expectation,
+  HostPlan,
+  Interruption,
+  NetworkPlan,
+  Plan,
+  ServerPlan,
+  SimulatedFault,
+  SimulatedMethod,
+} from './simulation/plan.ts'
+export { planOf, withFault } from './simulation/plan-of.ts'
+export { type Settled, type SimulationReport, simulate, simulateAll } from './simulation/simulate.ts'

@@ -59,14 +59,25 @@ export class ScramServer {
     const { password, iterations = 16, serverFinal = honestServerFinal } = this.#options
     const text = Buffer.from(clientFinal).toString()
     const cut = text.lastIndexOf(',p=')
-    const salted = pbkdf2Sync(password, SALT, iterations, 32, 'sha256')
-    const message = Buffer.concat([
-      Buffer.from(`${this.#clientFirstBare},`),
-      this.#serverFirst,
-      Buffer.from(`,${text.slice(0, cut)}`),
-    ])
-    const signature = mac(mac(salted, 'Server Key'), message)
+    const signature = mac(mac(saltPassword(password, iterations), 'Server Key'), this.#authMessage(text.slice(0, cut)))
     return Buffer.from(serverFinal({ signature, proof: Buffer.from(text.slice(cut + 3), 'base64') }))
+  }
+
+  /** Whether client-final-message proves that the client knows the password. */
+  isProven(clientFinal: Uint8Array): boolean {
+    const { password, iterations = 16 } = this.#options
+    const text = Buffer.from(clientFinal).toString()
+    const cut = text.lastIndexOf(',p=')
+    const { storedKey } = scramKeys(password, iterations)
+    const proof = Buffer.from(text.slice(cut + 3), 'base64')
+    const clientSignature = mac(storedKey, this.#authMessage(text.slice(0, cut)))
+    const clientKey = clientSignature.map((byte, index) => byte ^ (proof[index] ?? 0))
+    return proof.length === 32 && createHash('sha256').update(clientKey).digest().equals(storedKey)
+  }
+
+  #authMessage(clientFinalWithoutProof: string): Buffer {
+    const before = Buffer.from(`${this.#clientFirstBare},`)
+    return Buffer.concat([before, this.#serverFirst, Buffer.from(`,${clientFinalWithoutProof}`)])
   }
 }
 
@@ -75,9 +86,19 @@ export function scramKeys(
   password: string,
   iterations = 16,
 ): { saltedPassword: Buffer; clientKey: Buffer; storedKey: Buffer } {
-  const saltedPassword = pbkdf2Sync(password, SALT, iterations, 32, 'sha256')
+  const saltedPassword = saltPassword(password, iterations)
   const clientKey = mac(saltedPassword, 'Client Key')
   return { saltedPassword, clientKey, storedKey: createHash('sha256').update(clientKey).digest() }
+}
+
+/** The last one, since a simulation asks for the same a hundred thousand times. */
+let salted: { readonly password: string; readonly iterations: number; readonly value: Buffer } | undefined
+
+function saltPassword(password: string, iterations: number): Buffer {
+  if (salted?.password !== password || salted.iterations !== iterations) {
+    salted = { password, iterations, value: pbkdf2Sync(password, SALT, iterations, 32, 'sha256') }
+  }
+  return Buffer.from(salted.value)
 }
 
 function honestServerFirst({ nonce, salt, iterations }: ServerFirstParts): string {

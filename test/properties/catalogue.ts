@@ -1,7 +1,11 @@
 /** Every property that is stated and tested, area by area. docs/properties.md is made from it. */
 import { CODEC } from './catalogue/codec.ts'
+import { MACHINE } from './catalogue/machine.ts'
+import { MODEL } from './catalogue/model.ts'
 import type { Property } from './catalogue/property.ts'
 import { SCRAM } from './catalogue/scram.ts'
+import { SIMULATION } from './catalogue/simulation.ts'
+import { TIME } from './catalogue/time.ts'
 
 /** What each area is about, in the order in which they are listed. */
 export const AREAS: Readonly<Record<string, string>> = {
@@ -15,4 +19,4 @@ export const AREAS: Readonly<Record<string, string>> = {
   live: 'Real servers behind a proxy that commits faults',
 }
 
-export const PROPERTIES: readonly Property[] = [...CODEC, ...SCRAM]
+export const PROPERTIES: readonly Property[] = [...CODEC, ...SCRAM, ...MACHINE, ...TIME, ...SIMULATION, ...MODEL]
