@@ -123,6 +123,9 @@ const ATTEMPT: Attempt = {
   scramIterationsMin: 1,
   scramIterationsMax: 100_000,
   sessionWanted: 'any',
+  earlySasl: true,
+  remembered: null,
+  earlyQuery: null,
   cancelKey: null,
   clientNonce: '',
 }
