@@ -172,7 +172,8 @@ export async function makeAttempt(
   async function send(flight: readonly Extract<Effect, { do: 'send' }>['message'][]): Promise<Event | null> {
     for (const message of flight) told.push(...secretsOf(message))
     try {
-      hasAsked ||= flight.some(({ type }) => type === 'Query')
+      // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
+      hasAsked ||= errand.attempt.earlyQuery !== null && flight.some(({ type }) => type === 'Query')
       await opened(wire).send(flight, signal)
       return null
     } catch (error) {

@@ -6,7 +6,7 @@ import { HandshakeError, SessionError } from '../src/state/errors.ts'
 import type { TlsFacts } from '../src/state/handshake/states.ts'
 import type { ConnectOptions, FirstQuery } from '../src/wait-options.ts'
 import { pathOf } from './certificates/index.ts'
-import { lawful, type Profile, type ScriptedServer } from './support/scripted-server.ts'
+import { lawful, type Profile, ScriptedServer } from './support/scripted-server.ts'
 import { settle, type VirtualClock } from './support/virtual-clock.ts'
 import { type World, worldOf } from './support/world.ts'
 
@@ -247,6 +247,15 @@ describe('a connect with a first query', () => {
     const { error, server } = await breakingAt(asking())
     expect(error).toMatchObject({ attempts: { length: 2 } })
     expect(server.dialed).toBe(2)
+  })
+
+  it('is not what asks a server what it is: behind that question the next host is tried', async () => {
+    const server = new ScriptedServer((self, { type }) => {
+      if (type === 'StartupMessage') self.send({ type: 'AuthenticationOk' }, { type: 'ReadyForQuery', status: 'I' })
+      if (type === 'Query') self.end('ECONNRESET')
+    })
+    const error = await errorOf(worldOf(server).connect({}, `${TWO}&target_session_attrs=primary`))
+    expect(error).toMatchObject({ failure: { kind: 'lost' }, attempts: [{ phase: 'AwaitingSessionCheck' }, {}] })
   })
 
   it.each(['read-write', 'primary', 'prefer-standby'])(

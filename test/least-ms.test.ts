@@ -86,7 +86,7 @@ describe('leastMs', () => {
     expect(misspelt.failure).toEqual({
       kind: 'config',
       parameter: 'leastMS',
-      problem: 'is no option; there are timeoutMs, signal and leastMs',
+      problem: 'is no option; there are timeoutMs, signal, leastMs and firstQuery',
     })
     const unusable = await refusedWith({ timeoutMs: Number.NaN, leastMs: Number.NaN })
     expect(unusable.failure).toMatchObject({ kind: 'config', parameter: 'timeoutMs' })

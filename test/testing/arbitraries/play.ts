@@ -126,6 +126,9 @@ const ATTEMPT: Attempt = {
   remembered: null,
   earlyQuery: null,
   sessionWanted: 'any',
+  earlySasl: true,
+  remembered: null,
+  earlyQuery: null,
   cancelKey: null,
   clientNonce: '',
 }
