@@ -11,6 +11,14 @@ export {
 export { ATTACKS } from './attacks.ts'
 export { type CertificateOptions, type IssuedCertificate, issueCertificate } from './certificate.ts'
 export { encodeBackend, frame } from './encode-backend.ts'
+export {
+  type Direction,
+  type FaultPlan,
+  FaultProxy,
+  type FaultProxyOptions,
+  type ProxiedConnection,
+  type StreamFault,
+} from './fault-proxy.ts'
 export { HostileServer, type HostileServerOptions, type Visit } from './hostile-server.ts'
 export { authority } from './identities.ts'
 export { ClientGone, type Line } from './line.ts'
