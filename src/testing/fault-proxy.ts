@@ -77,6 +77,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #deadline: Deadline
   readonly #connections: Connection[] = []
+  #isDisposed = false
 
   private constructor(server: Server, deadline: Deadline) {
     this.#server = server
@@ -96,6 +97,11 @@ export class FaultProxy implements AsyncDisposable {
     await once(server, 'listening')
     const proxy = new FaultProxy(server, new Deadline({ clock }))
     server.on('connection', (client) => {
+      // It was on its way when the proxy was told to go.
+      if (proxy.#isDisposed) {
+        client.destroy()
+        return
+      }
       const plan = plans[proxy.#connections.length] ?? []
       const peer = connect({ ...target, allowHalfOpen: true, noDelay: true })
       proxy.#connections.push(new Connection(client, peer, plan, proxy.#deadline))
@@ -115,6 +121,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Ends everything, and waits until it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true
     this.#deadline[Symbol.dispose]()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.destroy()
@@ -201,9 +208,15 @@ class Connection {
   }
 
   #reset(): void {
-    this.#client.resetAndDestroy()
-    this.#peer.resetAndDestroy()
+    reset(this.#client)
+    reset(this.#peer)
   }
+}
+
+/** libuv refuses a RST while a FIN is on its way out (EINVAL), and Node then never says 'close'. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 function closeOf(socket: Socket): Promise<void> {

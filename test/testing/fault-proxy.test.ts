@@ -245,3 +245,20 @@ it.each<StreamFault>([
 ])('a plan that means nothing is refused: $do', async (fault) => {
   await expect(FaultProxy.listen(place, [[fault]])).rejects.toThrow(RangeError)
 })
+
+it('a RST right behind a FIN ends the connection all the same', async () => {
+  const plan: FaultPlan = [
+    { ...toClient, at: 3, do: 'halfClose' },
+    { ...toServer, at: 3, do: 'halfClose' },
+    { ...toServer, at: 3, do: 'reset' },
+  ]
+  await using proxy = await FaultProxy.listen(place, [plan, [...plan].reverse()])
+  for (let connection = 0; connection < 2; connection += 1) {
+    const client = dial(proxy)
+    client.socket.write('abcdef')
+    await untilTrue(() => client.ends.length > 0, 'the client hears an end')
+    client.socket.destroy()
+    await proxy.settled()
+  }
+  expect(proxy.connections.map(({ isClosed }) => isClosed)).toEqual([true, true])
+})
