@@ -33,11 +33,11 @@ export class FuzzServer implements AsyncDisposable {
     this.server = server
   }
 
-  static async start({ quiet = false }: { quiet?: boolean } = {}): Promise<FuzzServer> {
+  static async start({ quiet = false, tls = true }: { quiet?: boolean; tls?: boolean } = {}): Promise<FuzzServer> {
     const server = await startServer({
       quiet,
       settings: {
-        ssl: 'on',
+        ssl: tls ? 'on' : 'off',
         ssl_cert_file: 'server.crt',
         ssl_key_file: 'server.key',
         max_connections: '60',

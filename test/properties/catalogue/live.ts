@@ -27,4 +27,18 @@ export const LIVE = [
     statement: 'Nothing that a broken path delivers makes a backend crash.',
     test: HANDSHAKES,
   },
+  {
+    id: 'live-05',
+    area: 'live',
+    statement:
+      'What a real server answers to our messages, whole and damaged, in every state before and after authentication, is what a small model of it says.',
+    test: 'test/fuzz/messages.test.ts',
+  },
+  {
+    id: 'live-06',
+    area: 'live',
+    statement:
+      'A login of any user, password, database, setting and protocol version comes to the end that follows from them.',
+    test: 'test/fuzz/logins.test.ts',
+  },
 ] as const
