@@ -22,7 +22,10 @@ describe('what a reader copies', () => {
     const tsconfig = {
       extends: join(ROOT, 'tsconfig.json'),
       compilerOptions: {
-        paths: { 'pg-deadline': [join(ROOT, 'src/index.ts')] },
+        paths: {
+          'pg-deadline': [join(ROOT, 'src/index.ts')],
+          'pg-deadline/testing': [join(ROOT, 'src/testing/index.ts')],
+        },
         typeRoots: [join(ROOT, 'node_modules/@types')],
       },
       include: ['*.mts', join(ROOT, 'src/protocol/buffer-layout.d.ts')],

@@ -50,7 +50,7 @@ export const DIFFERENCES: readonly Difference[] = [
     theirs: ['connected', 'tls', REFUSED] as const,
     reason:
       'A server that asks for it without TLS is given the password in the clear. We want to be told so: allow_cleartext_password.',
-    example: { method: 'password' },
+    example: { method: 'password' as const },
   })),
   {
     peer: 'pg',
@@ -58,7 +58,7 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: ['config'],
     theirs: ['refused 28P01', 'tls'],
     reason: 'Without a password pg sends an empty one, and the server says no. libpq and we say that there is none.',
-    example: { password: 'none' },
+    example: { password: 'none', method: 'md5' },
   },
   {
     peer: 'postgres.js',
@@ -101,7 +101,7 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: ['tls'],
     theirs: [REFUSED],
     reason: 'postgres.js verifies nothing under require and allow. libpq and we do, if there is a file of authorities.',
-    example: { sslmode: 'require', authority: 'another' },
+    example: { sslmode: 'require', authority: 'another', password: 'wrong' },
   },
   {
     peer: 'postgres.js',

@@ -32,7 +32,7 @@ export interface Servers {
   readonly 'without TLS': FuzzServer
 }
 
-export const arbitraryErrand: fc.Arbitrary<Errand> = fc.record({
+const arbitraryErrand: fc.Arbitrary<Errand> = fc.record({
   method: fc.constantFrom(...METHODS),
   password: fc.constantFrom('right', 'right', 'wrong', 'none'),
   database: fc.constantFrom('postgres', 'postgres', 'nowhere'),

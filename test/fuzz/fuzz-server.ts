@@ -9,7 +9,7 @@ export const METHODS = ['trust', 'password', 'md5', 'scram-sha-256'] as const
 export type Method = (typeof METHODS)[number]
 
 /** Roles log in by the method of the group that they are in. */
-export const GROUPS: Readonly<Record<Method, string>> = {
+const GROUPS: Readonly<Record<Method, string>> = {
   trust: 'by_trust',
   password: 'by_password',
   md5: 'by_md5',
@@ -104,6 +104,6 @@ export function identifier(name: string): string {
 }
 
 /** #SQL-SYNTAX-STRINGS: with standard_conforming_strings a backslash is a backslash. */
-export function literal(text: string): string {
+function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }

@@ -45,7 +45,7 @@ const password = fc
   )
   .filter((text) => !text.includes('\0') && text.isWellFormed())
 
-export const arbitraryLogin: fc.Arbitrary<Login> = fc.record({
+const arbitraryLogin: fc.Arbitrary<Login> = fc.record({
   user: name,
   stored: password,
   slip: fc.constantFrom('none', 'none', 'none', 'appended', 'emptied', 'decomposed', 'softened'),
@@ -170,7 +170,7 @@ async function endingOf(target: ConnectTarget | string, login: Login, user: stri
 }
 
 /** In the order in which PostgreSQL looks: who it is, then where to, then with which settings. */
-export function predictLogin(login: Login): string {
+function predictLogin(login: Login): string {
   if (login.method !== 'trust') {
     // An empty password is none: we say so before we send it.
     if (given(login) === '') return 'config'

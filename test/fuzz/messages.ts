@@ -26,7 +26,7 @@ export interface Speech {
   readonly hex: string
 }
 
-export const arbitrarySpeech: fc.Arbitrary<Speech> = fc.oneof(
+const arbitrarySpeech: fc.Arbitrary<Speech> = fc.oneof(
   speechIn('opened', fc.array(mutated(arbitraryStartup()), { minLength: 1, maxLength: 2 })),
   ...(['password', 'scram', 'ready'] as const).map((state) =>
     speechIn(state, fc.array(mutated(arbitraryFrontend(state)), { minLength: 1, maxLength: 3 })),
