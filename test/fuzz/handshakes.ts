@@ -45,7 +45,7 @@ export interface Outcome {
 /** A settling later than this behind the deadline is late, unless our own event loop was blocked for as long. */
 const SLACK_MS = 200
 /** What has not come by then never will. */
-const STUCK_MS = 10_000
+const STUCK_MS = 5_000
 const LANES = 8
 /** About what a handshake takes in bytes, with certificates and without. */
 const TLS_BYTES = 4_500

@@ -22,6 +22,9 @@ export function newSeed(): number {
   return Date.now() % 2 ** 31
 }
 
+/** For how long a failure is made smaller; the other lanes go on for as long. */
+const SHRINK_MS_MAX = 20_000
+
 /**
  * Holds `act` against `runs` drawn values, several at a time. Each lane draws from a seed of its own, so that what fails shrinks
  * while the others go on.
@@ -32,7 +35,17 @@ export async function fuzzInLanes<T>(
   values: fc.Arbitrary<T>,
   act: (value: T) => Promise<void>,
 ): Promise<void> {
-  const property = fc.asyncProperty(values, act)
+  let failedAtMs = Number.POSITIVE_INFINITY
+  const property = fc.asyncProperty(values, async (value) => {
+    // Whatever fails now is no smaller by much, and who waits wants to be told.
+    if (performance.now() > failedAtMs + SHRINK_MS_MAX) return
+    try {
+      await act(value)
+    } catch (error) {
+      failedAtMs = Math.min(failedAtMs, performance.now())
+      throw error
+    }
+  })
   const lane = async (index: number) => {
     const numRuns = Math.floor(runs / lanes) + (index < runs % lanes ? 1 : 0)
     if (numRuns === 0) return
