@@ -11,9 +11,17 @@ export {
 export { ATTACKS } from './attacks.ts'
 export { type CertificateOptions, type IssuedCertificate, issueCertificate } from './certificate.ts'
 export { encodeBackend, frame } from './encode-backend.ts'
+export {
+  type Direction,
+  type FaultPlan,
+  FaultProxy,
+  type FaultProxyOptions,
+  type ProxiedConnection,
+  type StreamFault,
+} from './fault-proxy.ts'
 export { HostileServer, type HostileServerOptions, type Visit } from './hostile-server.ts'
 export { authority } from './identities.ts'
-export { LatencyProxy, type LatencyProxyOptions, type ProxiedConnection, type ProxyTarget } from './latency-proxy.ts'
+export { LatencyProxy, type LatencyProxyOptions, type MeasuredConnection, type ProxyTarget } from './latency-proxy.ts'
 export { ClientGone, type Line } from './line.ts'
 export { Peer, type Script } from './peer.ts'
 export {

@@ -19,7 +19,7 @@ export interface LatencyProxyOptions {
 }
 
 /** One connection through the proxy. */
-export interface ProxiedConnection {
+export interface MeasuredConnection {
   /**
    * How often the client has spoken and then heard something, at its end of the path. However many segments it sends until it
    * hears something, they are one flight.
@@ -75,7 +75,7 @@ export class LatencyProxy implements AsyncDisposable {
   }
 
   /** Every connection so far, in order. */
-  get connections(): readonly ProxiedConnection[] {
+  get connections(): readonly MeasuredConnection[] {
     return this.#paths.map(({ roundTrips, isClosed }) => ({ roundTrips, isClosed }))
   }
 

@@ -1,5 +1,7 @@
 /** Every property that is stated and tested, area by area. docs/properties.md is made from it. */
 import { CODEC } from './catalogue/codec.ts'
+import { DIFFERENTIAL } from './catalogue/differential.ts'
+import { LIVE } from './catalogue/live.ts'
 import { MACHINE } from './catalogue/machine.ts'
 import { MODEL } from './catalogue/model.ts'
 import type { Property } from './catalogue/property.ts'
@@ -19,4 +21,13 @@ export const AREAS: Readonly<Record<string, string>> = {
   live: 'Real servers behind a proxy that commits faults',
 }
 
-export const PROPERTIES: readonly Property[] = [...CODEC, ...SCRAM, ...MACHINE, ...TIME, ...SIMULATION, ...MODEL]
+export const PROPERTIES: readonly Property[] = [
+  ...CODEC,
+  ...SCRAM,
+  ...MACHINE,
+  ...TIME,
+  ...SIMULATION,
+  ...MODEL,
+  ...DIFFERENTIAL,
+  ...LIVE,
+]
