@@ -5,6 +5,7 @@
 export { arbitraryBackendMessage } from './backend-message.ts'
 export { arbitraryBody } from './body.ts'
 export { arbitraryDamage } from './damage.ts'
+export { arbitraryFaultPlan, arbitraryPatientPlan, type FaultPlanBounds } from './fault-plan.ts'
 export {
   arbitraryFaultyHandshake,
   type FaultyHandshake,
