@@ -57,16 +57,23 @@ describe('P5: only the caller is told, and the work goes on', () => {
   afterAll(() => server?.stop())
 
   /** Of anybody but the one who asks, those included that have not been let in yet. */
-  async function countBackends(): Promise<number> {
+  async function countBackends(which = 'true'): Promise<number> {
     const [row] = await server.sql(
-      "select count(*)::int as n from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+      `select count(*)::int as n from pg_stat_activity
+        where backend_type = 'client backend' and pid <> pg_backend_pid() and ${which}`,
     )
     return Number(row?.['n'])
   }
 
+  /** It reads only after it has asked; and what it sent us before it answers another query is here before that answer. */
+  async function passwordIsAwaited(): Promise<void> {
+    await expect.poll(() => countBackends("wait_event = 'ClientRead'"), { interval: 10 }).toBe(1)
+    await countBackends()
+  }
+
   it.each(['the deadline', 'the caller'])('%s ends the backend, which waits for a password, as well', async (who) => {
     const { host, port } = server
-    await expect.poll(countBackends).toBe(0)
+    await expect.poll(() => countBackends()).toBe(0)
     const before = openResources()
     const caller = new AbortController()
     let asked: AbortSignal | undefined
@@ -77,13 +84,13 @@ describe('P5: only the caller is told, and the work goes on', () => {
     const target = { host, port, user: 'app', dbname: 'postgres', sslmode: 'disable', password } as const
     const options = { timeoutMs: who === 'the deadline' ? 3_000 : 30_000, signal: caller.signal }
     const connecting = outcomeOf(connect(target, options))
-    await expect.poll(countBackends, { interval: 10 }).toBe(1)
+    await passwordIsAwaited()
     if (who === 'the caller') caller.abort('enough')
     const { outcome } = await connecting
     const name = who === 'the caller' ? 'AbortError' : 'TimeoutError'
     expect(outcome).toMatchObject({ name, phase: 'AwaitingSaslPassword' })
     expect(asked?.aborted).toBe(true)
-    await expect.poll(countBackends, { timeout: 1_000, interval: 10 }).toBe(0)
+    await expect.poll(() => countBackends(), { timeout: 1_000, interval: 10 }).toBe(0)
     await expectNoMoreThan(before)
   })
 })
