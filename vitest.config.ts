@@ -10,6 +10,8 @@ export default defineConfig({
     // For tests with real servers; everything else runs on a virtual clock and takes milliseconds.
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // What polls waits for something that must come; how soon is for the tests that measure it to say.
+    expect: { poll: { timeout: 5_000 } },
     reporters: ['default', new LastLine()],
     coverage: {
       include: ['src/**/*.ts'],
