@@ -62,7 +62,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
     {
       lesson: 'Channel binding that is required is required of whatever method the server chooses.',
       source: 'CVE-2025-49146, CVE-2026-54291',
-      answeredIn: ['auth/choose.ts', 'state/handshake/transitions.ts'],
+      answeredIn: ['auth/choose.ts', 'state/handshake/admission.ts'],
       provedBy: ['tls/binding-*', 'tls/refused-under-required-binding'],
     },
     {
@@ -116,7 +116,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
     {
       lesson: 'A password that nobody gave is not answered with an empty one.',
       source: '#AUTH-PASSWORD',
-      answeredIn: ['state/handshake/transitions.ts'],
+      answeredIn: ['state/handshake/admission.ts'],
       provedBy: [
         'authentication/cleartext-without-password',
         'authentication/md5-without-password',
@@ -167,7 +167,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
     {
       lesson: 'A method that require_auth does not name gets no answer; neither does none at all.',
       source: '#LIBPQ-CONNECT-REQUIRE-AUTH',
-      answeredIn: ['auth/require-auth.ts', 'state/handshake/transitions.ts'],
+      answeredIn: ['auth/require-auth.ts', 'state/handshake/admission.ts'],
       provedBy: [
         'authentication/cleartext-under-require-auth-*',
         'authentication/none-under-require-auth-*',
@@ -178,7 +178,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       lesson:
         'What was begun before the server asked is gone on with only if the server offers it; nothing less is answered.',
       source: '#SASL-AUTHENTICATION, #LIBPQ-CONNECT-REQUIRE-AUTH',
-      answeredIn: ['state/handshake/policy.ts', 'state/handshake/table.ts', 'state/handshake/transitions.ts'],
+      answeredIn: ['state/handshake/policy.ts', 'state/handshake/table.ts', 'state/handshake/admission.ts'],
       provedBy: [
         'order/early-*',
         'authentication/early-*',
@@ -240,7 +240,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
     {
       lesson: 'A version is lowered once, to one that exists, and not below what the user wants.',
       source: '#PROTOCOL-VERSIONS',
-      answeredIn: ['state/handshake/transitions.ts'],
+      answeredIn: ['state/handshake/greeting.ts'],
       provedBy: ['startup/negotiation-*', 'startup/key-of-3-2-after-negotiating-3-0'],
     },
     {
@@ -285,7 +285,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
     {
       lesson: 'Lawful messages without end are ended by a bound, long before the deadline.',
       source: '#PROTOCOL-ASYNC',
-      answeredIn: ['protocol/limits.ts', 'state/handshake/transitions.ts'],
+      answeredIn: ['protocol/limits.ts', 'state/handshake/reports.ts'],
       provedBy: ['time/flood-of-*', 'time/notices-spread-over-states'],
     },
     {

@@ -4,31 +4,30 @@
  *
  * Manual: #PROTOCOL-FLOW-START-UP, #SASL-AUTHENTICATION, #PROTOCOL-VERSIONS, #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
-import { tlsServerEndPoint } from '../../auth/channel-binding.ts'
-import { type Choice, chooseMechanism } from '../../auth/choose.ts'
 import { answerMd5 } from '../../auth/md5.ts'
-import { allows } from '../../auth/require-auth.ts'
 import { normalizePassword } from '../../auth/saslprep.ts'
-import {
-  beginScram,
-  clientFirst,
-  parseScramKey,
-  proveScram,
-  readChallenge,
-  type ScramKeys,
-  verifyOutcome,
-} from '../../auth/scram.ts'
+import { beginScram, clientFirst, proveScram, readChallenge, type ScramKeys, verifyOutcome } from '../../auth/scram.ts'
 import { Secret } from '../../auth/secret.ts'
 import { type Failure, Fault } from '../../protocol/failure.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { readReport } from '../../protocol/response-fields.ts'
-import { versionNumber } from '../../protocol/startup.ts'
-import { checkEncoding } from '../encoding.ts'
 import { createMachine, type Everywhere, type Step, type Transitions } from '../machine.ts'
-import type { Effect, Event, EventOf } from './events.ts'
-import { EARLY_SASL, mayNeedPassword } from './policy.ts'
+import {
+  admit,
+  checkPassword,
+  checkUnbound,
+  choose,
+  iterationsOf,
+  keysOf,
+  misguessed,
+  unsupported,
+} from './admission.ts'
+import type { Effect, Event } from './events.ts'
+import { greet, greetingOf, introduce, negotiate } from './greeting.ts'
+import { mayNeedPassword } from './policy.ts'
+import { addNotification, addParameter, bound, follow, oddAnswer } from './reports.ts'
 import { findMismatch } from './session-wanted.ts'
-import type { Attempt, AuthenticationMethod, Greeting, State, StateOf, TlsFacts } from './states.ts'
+import type { Attempt, State, StateOf } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
 
 const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
@@ -397,146 +396,8 @@ function prepare(attempt: Attempt): readonly Effect[] {
   return mayNeedPassword(attempt) ? [{ do: 'beginPassword' }] : []
 }
 
-/** The StartupMessage, and what holds from it on. */
-function greet(attempt: Attempt, tls: TlsFacts | null): { readonly greeting: Greeting; readonly startup: Effect } {
-  const { maxProtocolVersion: protocolVersion, sessionWanted, earlyQuery } = attempt
-  if (attempt.channelBinding === 'require' && tls === null) {
-    throw new Fault({
-      kind: 'policy',
-      what: 'channel binding is required, and there is no TLS to bind to',
-      advice: 'use sslmode=require or above, over TCP, with a server that speaks TLS',
-    })
-  }
-  const parameters = [['user', attempt.user], ['database', attempt.database], ...attempt.runtimeParameters] as const
-  return {
-    greeting: { tls, protocolVersion, notices: [], sessionWanted, earlyQuery },
-    startup: send({
-      type: 'StartupMessage',
-      protocolVersion: versionNumber(protocolVersion),
-      parameters: parameters.map(([name, value]) => ({ name, value })),
-    }),
-  }
-}
-
-/** What goes along from the StartupMessage to the session. */
-function greetingOf({ tls, protocolVersion, notices, sessionWanted, earlyQuery }: Greeting): Greeting {
-  return { tls, protocolVersion, notices, sessionWanted, earlyQuery }
-}
-
-/** NegotiateProtocolVersion: the server speaks an older minor version, or does not know an option of ours. */
-function negotiate(
-  { attempt, protocolVersion, negotiated }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
-  { newestVersion, unrecognizedOptions }: EventOf<'NegotiateProtocolVersion'>,
-): Pick<Greeting, 'protocolVersion'> {
-  const misbehaved = (expected: string, received: string) =>
-    new Fault({ kind: 'misbehaved', expected: [expected], received })
-  const shown = `${newestVersion >> 16}.${newestVersion & 0xffff}`
-
-  if (negotiated) throw misbehaved('one NegotiateProtocolVersion at most', 'a second one')
-  // We ask for no option (they would begin with '_pq_.'), so there is none that a server could fail to know.
-  if (unrecognizedOptions.length > 0) {
-    throw misbehaved('no unrecognized options, since none was sent', `${unrecognizedOptions.length} of them`)
-  }
-  if (newestVersion >= versionNumber(protocolVersion)) {
-    throw misbehaved(`a version below ${protocolVersion}, which we asked for`, shown)
-  }
-  // Below 3.2 there is 3.0 only: 3.1 is reserved, and whoever speaks 2 would not have sent this message.
-  if (newestVersion !== versionNumber('3.0')) throw misbehaved('version 3.0', shown)
-  if (attempt.minProtocolVersion !== '3.0') {
-    throw new Fault({
-      kind: 'incompatible',
-      what: 'protocol version',
-      offered: ['3.0'],
-      supported: [`${attempt.minProtocolVersion} or later (minProtocolVersion)`],
-    })
-  }
-  return { protocolVersion: '3.0' }
-}
-
-/** The first state in which the server has let us in. */
-function introduce(
-  state: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
-  authenticationMethod: AuthenticationMethod,
-): StateOf<'AwaitingReady'> {
-  return {
-    name: 'AwaitingReady',
-    authenticationMethod,
-    ...greetingOf(state),
-    parameters: [],
-    backendKeyData: null,
-    notifications: 0,
-  }
-}
-
 function startTls(attempt: Attempt): Step<StateOf<'SecuringTransport'>, Effect> {
   return { state: { name: 'SecuringTransport', attempt }, effects: [{ do: 'startTls' }] }
-}
-
-/** require_auth: a server that asks for less than was required is not answered. */
-function admit({ requireAuth }: Attempt, method: AuthenticationMethod): void {
-  if (allows(requireAuth, method)) return
-  const asked = method === 'none' ? 'let us in without authentication' : `asked for ${method}`
-  throw new Fault({
-    kind: 'policy',
-    what: `the server ${asked}, which require_auth does not allow; nothing was proved to it`,
-    advice: "change the server's pg_hba.conf, or require_auth if this method is good enough for you",
-  })
-}
-
-/** CVE-2025-49146: a requirement of channel binding holds whatever method the server chooses. */
-function checkUnbound({ channelBinding }: Attempt): void {
-  if (channelBinding !== 'require') return
-  throw new Fault({
-    kind: 'policy',
-    what: 'channel binding is required, and the server did not choose a method that has it; nothing was proved to it',
-    advice: 'let the server use scram-sha-256 (pg_hba.conf)',
-  })
-}
-
-/** The mechanism for what the server offers. */
-function choose(
-  { attempt, tls }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
-  mechanisms: readonly string[],
-): Choice {
-  const { channelBinding: policy } = attempt
-  const isOffered = policy !== 'disable' && mechanisms.includes('SCRAM-SHA-256-PLUS')
-  const certificate = isOffered ? (tls?.serverCertificate ?? null) : null
-  const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)
-  return chooseMechanism(mechanisms, policy, { secured: tls !== null, endPoint })
-}
-
-/** Where only SCRAM was allowed `admit` has said so; this is about a server that is not as it is remembered. */
-function misguessed({ guess }: StateOf<'AwaitingSaslOffer'>, received: string): Fault {
-  return new Fault({
-    kind: 'incompatible',
-    what: EARLY_SASL,
-    offered: [received],
-    supported: [guess.mechanism],
-  })
-}
-
-function iterationsOf({
-  scramIterationsMin: min,
-  scramIterationsMax: max,
-}: Attempt): StateOf<'AwaitingSaslChallenge'>['iterations'] {
-  return { min, max }
-}
-
-/** The keys that the caller has brought in place of a password, or null. */
-function keysOf({ scramKeys }: Attempt): ScramKeys | null {
-  if (scramKeys === null) return null
-  const [clientKey, serverKey] = [scramKeys.clientKey, scramKeys.serverKey].map((key) => parseScramKey(key.reveal()))
-  if (clientKey && serverKey) return { clientKey, serverKey }
-  throw new Fault({ kind: 'config', parameter: 'scram_client_key', problem: 'expected base64 of 32 bytes' })
-}
-
-function checkPassword({ hasPassword }: Attempt, method: AuthenticationMethod): void {
-  if (hasPassword) return
-  throw new Fault({
-    kind: 'config',
-    parameter: 'password',
-    problem: `the server asked for a password (${method}) and none was given`,
-  })
 }
 
 function fetchPassword(
@@ -561,51 +422,4 @@ function prove(
       ...(state.earlyQuery === null ? [] : [send({ type: 'Query', query: state.earlyQuery })]),
     ],
   }
-}
-
-function unsupported(method: string): never {
-  throw new Fault({
-    kind: 'incompatible',
-    what: 'authentication method',
-    offered: [method],
-    supported: ['none', 'password', 'md5', 'scram-sha-256'],
-  })
-}
-
-function bound(what: string, received: number, limit: number): void {
-  if (received > limit) throw new Fault({ kind: 'limit', what, limit, received })
-}
-
-type Introduced = StateOf<'AwaitingReady' | 'AwaitingSessionCheck'>
-
-function addParameter(state: Introduced, { name, value }: EventOf<'ParameterStatus'>): Introduced['parameters'] {
-  checkEncoding(name, value)
-  const parameters = [...state.parameters, [name, value] as const]
-  bound('ParameterStatus messages before the session is ready', parameters.length, LIMITS.parametersMax)
-  const length = parameters.reduce((sum, [one, other]) => sum + one.length + other.length, 0)
-  bound('characters of ParameterStatus before the session is ready', length, LIMITS.startupParametersLengthMax)
-  return parameters
-}
-
-function addNotification({ notifications }: Introduced): number {
-  bound('NotificationResponse messages before the session is ready', notifications + 1, LIMITS.startupNotificationsMax)
-  return notifications + 1
-}
-
-type Heard = StateOf<'AwaitingSessionCheck'>['heard']
-
-const HEARD_NEXT: Readonly<Record<Heard, string>> = {
-  nothing: 'RowDescription',
-  RowDescription: 'DataRow',
-  DataRow: 'CommandComplete',
-  CommandComplete: 'ReadyForQuery',
-}
-
-/** The answer to the session check comes in one order. */
-function follow({ heard }: { readonly heard: Heard }, before: Heard, received: string): void {
-  if (heard !== before) throw new Fault({ kind: 'misbehaved', expected: [HEARD_NEXT[heard]], received })
-}
-
-function oddAnswer(expected: string, received: string): Fault {
-  return new Fault({ kind: 'misbehaved', expected: [`${expected} in answer to the session check`], received })
 }

@@ -1,0 +1,87 @@
+/**
+ * What is said between the StartupMessage and the first state in which the server has let us in, and what goes along
+ * from state to state meanwhile: version, notices, what the session is wanted to be.
+ *
+ * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-VERSIONS.
+ */
+import { Fault } from '../../protocol/failure.ts'
+import { versionNumber } from '../../protocol/startup.ts'
+import type { Effect, EventOf } from './events.ts'
+import type { Attempt, AuthenticationMethod, Greeting, StateOf, TlsFacts } from './states.ts'
+
+/** The StartupMessage, and what holds from it on. */
+export function greet(
+  attempt: Attempt,
+  tls: TlsFacts | null,
+): { readonly greeting: Greeting; readonly startup: Effect } {
+  const { maxProtocolVersion: protocolVersion, sessionWanted, earlyQuery } = attempt
+  if (attempt.channelBinding === 'require' && tls === null) {
+    throw new Fault({
+      kind: 'policy',
+      what: 'channel binding is required, and there is no TLS to bind to',
+      advice: 'use sslmode=require or above, over TCP, with a server that speaks TLS',
+    })
+  }
+  const parameters = [['user', attempt.user], ['database', attempt.database], ...attempt.runtimeParameters] as const
+  return {
+    greeting: { tls, protocolVersion, notices: [], sessionWanted, earlyQuery },
+    startup: {
+      do: 'send',
+      message: {
+        type: 'StartupMessage',
+        protocolVersion: versionNumber(protocolVersion),
+        parameters: parameters.map(([name, value]) => ({ name, value })),
+      },
+    },
+  }
+}
+
+/** What goes along from the StartupMessage to the session. */
+export function greetingOf({ tls, protocolVersion, notices, sessionWanted, earlyQuery }: Greeting): Greeting {
+  return { tls, protocolVersion, notices, sessionWanted, earlyQuery }
+}
+
+/** NegotiateProtocolVersion: the server speaks an older minor version, or does not know an option of ours. */
+export function negotiate(
+  { attempt, protocolVersion, negotiated }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
+  { newestVersion, unrecognizedOptions }: EventOf<'NegotiateProtocolVersion'>,
+): Pick<Greeting, 'protocolVersion'> {
+  const misbehaved = (expected: string, received: string) =>
+    new Fault({ kind: 'misbehaved', expected: [expected], received })
+  const shown = `${newestVersion >> 16}.${newestVersion & 0xffff}`
+
+  if (negotiated) throw misbehaved('one NegotiateProtocolVersion at most', 'a second one')
+  // We ask for no option (they would begin with '_pq_.'), so there is none that a server could fail to know.
+  if (unrecognizedOptions.length > 0) {
+    throw misbehaved('no unrecognized options, since none was sent', `${unrecognizedOptions.length} of them`)
+  }
+  if (newestVersion >= versionNumber(protocolVersion)) {
+    throw misbehaved(`a version below ${protocolVersion}, which we asked for`, shown)
+  }
+  // Below 3.2 there is 3.0 only: 3.1 is reserved, and whoever speaks 2 would not have sent this message.
+  if (newestVersion !== versionNumber('3.0')) throw misbehaved('version 3.0', shown)
+  if (attempt.minProtocolVersion !== '3.0') {
+    throw new Fault({
+      kind: 'incompatible',
+      what: 'protocol version',
+      offered: ['3.0'],
+      supported: [`${attempt.minProtocolVersion} or later (minProtocolVersion)`],
+    })
+  }
+  return { protocolVersion: '3.0' }
+}
+
+/** The first state in which the server has let us in. */
+export function introduce(
+  state: StateOf<'AwaitingAuthentication' | 'AwaitingVerdict'>,
+  authenticationMethod: AuthenticationMethod,
+): StateOf<'AwaitingReady'> {
+  return {
+    name: 'AwaitingReady',
+    authenticationMethod,
+    ...greetingOf(state),
+    parameters: [],
+    backendKeyData: null,
+    notifications: 0,
+  }
+}
