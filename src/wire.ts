@@ -19,7 +19,7 @@ export type Note = (direction: 'sent' | 'received', name: string, bytes: number)
 export class Wire {
   readonly #transport: Transport
   readonly #reader = new FrameReader()
-  readonly #note: Note
+  #note: Note | undefined
 
   constructor(transport: Transport, note: Note) {
     this.#transport = transport
@@ -31,8 +31,12 @@ export class Wire {
     return this.#transport.remote
   }
 
-  /** From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. */
+  /**
+   * From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. The timeline is that of the
+   * connect, which is over.
+   */
   enterSession(): void {
+    this.#note = undefined
     this.#reader.enterSession()
     this.#transport.enterSession()
   }
@@ -43,7 +47,7 @@ export class Wire {
       const frame = this.poll()
       if (frame !== null) {
         const message = decodeBackend(frame.tag, frame.body)
-        this.#note('received', message.type, frame.lengthBytes)
+        this.#note?.('received', message.type, frame.lengthBytes)
         return message
       }
       if (!(await this.fill(signal))) return null
@@ -55,7 +59,7 @@ export class Wire {
     const received = await this.#transport.read(signal)
     if (received === null) return null
     const reply = decodeTlsReply(received)
-    this.#note('received', `'${reply}'`, 1)
+    this.#note?.('received', `'${reply}'`, 1)
     if (reply === 'E') return { type: 'ErrorResponse', fields: [] }
     return { type: reply === 'S' ? 'TlsAccepted' : 'TlsRefused' }
   }
@@ -84,7 +88,7 @@ export class Wire {
       const bytes = isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
       return { name: message.type, bytes }
     })
-    for (const { name, bytes } of flight) this.#note('sent', name, bytes.length)
+    for (const { name, bytes } of flight) this.#note?.('sent', name, bytes.length)
     const [first] = flight
     const bytes =
       flight.length === 1 && first !== undefined ? first.bytes : Buffer.concat(flight.map((one) => one.bytes))
