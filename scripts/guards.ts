@@ -29,6 +29,7 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
   ['src/net/', ['test/net', 'test/connect.test.ts']],
   ['src/cancel.ts', ['test/cancel.test.ts']],
   ['src/explain-deadline.ts', ['test/explain-deadline.test.ts']],
+  ['src/observation.ts', ['test/observation.test.ts']],
   ['src/plan.ts', ['test/plan.test.ts', 'test/explain-deadline.test.ts']],
   ['src/session.ts', ['test/session.test.ts', 'test/cancel.test.ts']],
   ['src/shuffle.ts', ['test/shuffle.test.ts']],
@@ -38,6 +39,7 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
     'src/',
     [
       'test/echo.test.ts',
+      'test/observation.test.ts',
       'test/connect.test.ts',
       'test/connect-hosts.test.ts',
       'test/connect-tls.test.ts',

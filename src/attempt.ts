@@ -12,6 +12,7 @@ import type { Endpoint } from './net/endpoint.ts'
 import type { DeriveKeys } from './net/kdf.ts'
 import type { resolveHost } from './net/resolve.ts'
 import { type TlsOptions, TransportError } from './net/transport.ts'
+import type { Moment, Observe, Sight, Spoken } from './observation.ts'
 import type { PasswordRequest } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { type RandomBytes, shuffle } from './shuffle.ts'
@@ -42,6 +43,8 @@ export interface Runtime {
   readonly deriveKeys: DeriveKeys
   readonly randomBytes: RandomBytes
   readonly knownServers: KnownServers
+  /** Somebody who looks on, from within: it is shown passwords and keys as well. What it throws changes nothing. */
+  readonly observe?: Observe | undefined
 }
 
 /** What one attempt is about. */
@@ -75,16 +78,23 @@ export interface Failed {
   readonly cause: unknown
 }
 
+interface Step {
+  readonly state: State
+  readonly effects: readonly Effect[]
+}
+
 /** Make one attempt. Rejects only with a defect of this library; then, too, the socket is gone. */
 export async function makeAttempt(
   runtime: Runtime,
   errand: Errand,
   timeline: TimelineRecorder,
+  observe: Observe | undefined,
 ): Promise<Succeeded | Failed> {
   const { endpoint, tlsOptions, password, settings, deadline, slice } = errand
   const { signal } = slice
   // All of it is fresh, and nothing is of an attempt before this one: CVE-2018-10915.
   const clientNonce = runtime.randomBytes(18).toString('base64')
+  const goal = errand.attempt.cancelKey === null ? 'session' : 'cancel'
   let state: State = begin({ ...errand.attempt, clientNonce })
   let effects: readonly Effect[] = []
   let wire: Wire | undefined
@@ -97,23 +107,25 @@ export async function makeAttempt(
   let reading: Promise<Event> | null = null
   /** What must not come back in an error. */
   const told: string[] = []
+  const show = observe && ((sight: Sight) => observe({ ...sight, ...momentOf(timeline, deadline, slice) }))
+  const witness = show && ((spoken: Spoken) => show({ type: 'message', state: state.name, ...spoken }))
   timeline.begin(slice.timeoutMs)
+  show?.({ type: 'attemptBegun', endpoint, encryption: errand.attempt.encryption, sliceMs: slice.timeoutMs, goal })
+  show?.({ type: 'stateEntered', state: state.name })
   // The turn of the event loop in which the last one failed may have outlasted the deadline: then this one does not begin.
   slice.endIfPast()
 
   try {
     while (state.name !== 'Ready' && state.name !== 'Cancelled') {
-      let event: Event | null = nextMove(state)
-      const flight = effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
-      for (const effect of effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
-      if (flight.length > 0) event = (await send(flight)) ?? event
-      event ??= await next(state.name)
-      const step = handshake.receive(state, event, signal)
-      if (step.state.name === 'Failed') throw failed(step.state)
+      const step = await stay(state, effects)
+      const entry = timeline.leave()
+      show?.({ type: 'stateLeft', state: state.name, entry })
       ;({ state, effects } = step)
       timeline.enter(state.name)
+      show?.({ type: 'stateEntered', state: state.name })
       if (state.name === 'AwaitingSaslChallenge') mechanism = state.start.mechanism
     }
+    show?.({ type: 'attemptEnded', phase: state.name, failure: null })
     return { state, mechanism, wire: opened(wire) }
   } catch (error) {
     // The one place where sockets die.
@@ -121,7 +133,25 @@ export async function makeAttempt(
     const failure = failureOf(error, deadline, slice)
     // What is no failure of a connection is a defect of this library, and must not pass for one.
     if (failure === null) throw error
+    const entry = timeline.leave()
+    show?.({ type: 'stateLeft', state: state.name, entry })
+    show?.({ type: 'attemptEnded', phase: state.name, failure })
     return { failure, phase: state.name, secured, hasAsked, cause: error instanceof Fault ? error.cause : error }
+  }
+
+  /** All that happens in a state: until the machine has come to another one. */
+  async function stay(since: State, asked: readonly Effect[]): Promise<Step> {
+    let step: Step = { state: since, effects: asked }
+    do {
+      let event: Event | null = nextMove(step.state)
+      const flight = step.effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
+      for (const effect of step.effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
+      if (flight.length > 0) event = (await send(flight)) ?? event
+      event ??= await next(since.name)
+      step = handshake.receive(step.state, event, signal)
+      if (step.state.name === 'Failed') throw failed(step.state)
+    } while (step.state.name === since.name)
+    return step
   }
 
   /** Do what a transition asked for. What comes of it, if anything, is the next event. */
@@ -135,12 +165,16 @@ export async function makeAttempt(
           if (!password.isFunction) return await fetchPassword()
           owed = fetchPassword()
           return null
-        case 'resolveHost':
-          return { type: 'HostResolved', addresses: await resolve() }
+        case 'resolveHost': {
+          const addresses = await resolve()
+          show?.({ type: 'hostResolved', addresses })
+          return { type: 'HostResolved', addresses }
+        }
         case 'dial': {
           const { addresses } = effect
           const { keepalives } = settings
-          wire = new Wire(await runtime.dial({ endpoint, addresses, keepalives }, slice), timeline.note)
+          wire = new Wire(await runtime.dial({ endpoint, addresses, keepalives }, slice), timeline.note, witness)
+          show?.({ type: 'transportOpened', remote: wire.remote })
           return { type: 'TransportOpened' }
         }
         case 'startTls': {
@@ -148,6 +182,7 @@ export async function makeAttempt(
           if (tlsOptions instanceof Fault) throw tlsOptions
           const tls = await opened(wire).startTls(tlsOptions, signal)
           secured = true
+          show?.({ type: 'tlsEstablished', tls })
           return { type: 'TlsEstablished', tls }
         }
         case 'deriveKey': {
@@ -216,6 +251,15 @@ export async function makeAttempt(
     if (!(error instanceof TransportError)) throw error
     cause = error
     return { type: 'TransportLost', code: error.code, detail: error.message }
+  }
+}
+
+function momentOf(timeline: TimelineRecorder, deadline: Deadline, slice: Deadline): Moment {
+  return {
+    attempt: timeline.attempt,
+    atMs: timeline.elapsedMs(),
+    remainingMs: deadline.remaining(),
+    sliceRemainingMs: slice.remaining(),
   }
 }
 

@@ -8,6 +8,7 @@ import { type Errand, failureOf, heartbeatFor, makeAttempt, type Runtime } from 
 import { Deadline } from './net/deadline.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { Remote } from './net/transport.ts'
+import { harmless } from './observation.ts'
 import { passwordOf } from './password-request.ts'
 import { showEndpoint } from './plan.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
@@ -38,6 +39,7 @@ export async function cancelWith(
   options: WaitOptions,
 ): Promise<void> {
   const { clock } = runtime
+  const observe = runtime.observe && harmless(runtime.observe)
   const startedMs = clock.now()
   let deadline: Deadline | undefined
   const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
@@ -62,9 +64,11 @@ export async function cancelWith(
         slice: deadline,
       },
       timeline,
+      observe,
     )
     if ('wire' in outcome) {
       outcome.wire.destroy()
+      settled(null)
       return
     }
     const { phase, failure, cause } = outcome
@@ -77,12 +81,22 @@ export async function cancelWith(
     } as const
     throw failed(phase, failure, cause, [attempt])
   } catch (error) {
-    const failure = failureOf(error, deadline)
-    if (failure === null) throw error
-    timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    throw failed('Disconnected', failure, undefined, [])
+    throw settled(told(error))
   } finally {
     deadline?.[Symbol.dispose]()
+  }
+
+  function told(error: unknown): unknown {
+    const failure = failureOf(error, deadline)
+    if (failure === null) return error
+    timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    return failed('Disconnected', failure, undefined, [])
+  }
+
+  function settled(error: unknown): unknown {
+    const remainingMs = deadline?.remaining() ?? 0
+    observe?.({ type: 'settled', atMs: timeline.elapsedMs(), remainingMs, error })
+    return error
   }
 
   function failed(

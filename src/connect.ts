@@ -22,6 +22,7 @@ import { dial } from './net/dial.ts'
 import { type Endpoint, isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
+import { harmless, type Observe } from './observation.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
 import { chooseTimeout, isHopeless, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
@@ -86,6 +87,7 @@ async function run(
   changedMind: AbortSignal,
 ): Promise<Session> {
   const { clock } = runtime
+  const observe = runtime.observe && harmless(runtime.observe)
   const startedMs = clock.now()
   let deadline: Deadline | undefined
   const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
@@ -107,22 +109,36 @@ async function run(
     changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
     refuseIfHopeless(whole, options)
     checkFirstQuery(settings, options)
-    return await visitHosts({ runtime, settings, deadline: whole, timeline, firstQuery: options.firstQuery ?? null })
+    const { firstQuery = null } = options
+    const session = await visitHosts({ runtime, observe, settings, deadline: whole, timeline, firstQuery })
+    settled(null)
+    return session
   } catch (error) {
-    const failure = failureOf(error, deadline)
-    // What is no failure of a connection, or one that has been told already, goes on as it is.
-    if (failure === null) throw error
-    timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    const cause = error instanceof Fault ? error.cause : error
-    throw new HandshakeError('Disconnected', failure, timeline.finish(), [], causeOf(cause))
+    throw settled(told(error))
   } finally {
     deadline?.[Symbol.dispose]()
+  }
+
+  function told(error: unknown): unknown {
+    const failure = failureOf(error, deadline)
+    // What is no failure of a connection, or one that has been told already, goes on as it is.
+    if (failure === null) return error
+    timeline.begin(deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    const cause = error instanceof Fault ? error.cause : error
+    return new HandshakeError('Disconnected', failure, timeline.finish(), [], causeOf(cause))
+  }
+
+  function settled(error: unknown): unknown {
+    const remainingMs = deadline?.remaining() ?? 0
+    observe?.({ type: 'settled', atMs: timeline.elapsedMs(), remainingMs, error })
+    return error
   }
 }
 
 /** What the visits of one connect have in common. */
 interface Course {
   readonly runtime: Runtime
+  readonly observe: Observe | undefined
   readonly settings: Settings
   readonly deadline: Deadline
   readonly timeline: TimelineRecorder
@@ -165,7 +181,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const attempt = attemptOf(course, visit, known)
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
-  const outcome = await makeAttempt(runtime, errand, timeline)
+  const outcome = await makeAttempt(runtime, errand, timeline, course.observe)
   if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })

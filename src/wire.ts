@@ -3,9 +3,11 @@
  * which message may come when.
  */
 import type { Remote, TlsOptions, Transport } from './net/transport.ts'
+import type { Spoken } from './observation.ts'
 import { type BackendMessage, decodeBackend } from './protocol/backend.ts'
 import { type Frame, FrameReader } from './protocol/frame.ts'
 import { encodeFrontend, type FrontendMessage } from './protocol/frontend.ts'
+import { printable } from './protocol/printable.ts'
 import { encodeStartup, type StartupPacket } from './protocol/startup.ts'
 import { decodeTlsReply } from './protocol/tls-reply.ts'
 import type { EventOf } from './state/handshake/events.ts'
@@ -16,14 +18,22 @@ type TlsReplyEvent = EventOf<'TlsAccepted' | 'TlsRefused' | 'ErrorResponse'>
 /** Told of every message: for the timeline. */
 export type Note = (direction: 'sent' | 'received', name: string, bytes: number) => void
 
+/** Told of every message and of all its bytes, if somebody looks on. */
+export type Witness = (spoken: Spoken) => void
+
 export class Wire {
   readonly #transport: Transport
   readonly #reader = new FrameReader()
-  readonly #note: Note
+  #note: Note | undefined
+  #witness: Witness | undefined
+  /** How many there were, and whether the last one is the server's: it goes on until we speak. */
+  #flights = 0
+  #isListening = false
 
-  constructor(transport: Transport, note: Note) {
+  constructor(transport: Transport, note: Note, witness?: Witness) {
     this.#transport = transport
     this.#note = note
+    this.#witness = witness
   }
 
   /** The other end, as it was dialed. */
@@ -31,8 +41,13 @@ export class Wire {
     return this.#transport.remote
   }
 
-  /** From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. */
+  /**
+   * From ReadyForQuery on, messages may be large. Bytes that came behind it stay where they are. The timeline and whoever looked
+   * on are those of the connect, which is over.
+   */
   enterSession(): void {
+    this.#note = undefined
+    this.#witness = undefined
     this.#reader.enterSession()
     this.#transport.enterSession()
   }
@@ -42,8 +57,9 @@ export class Wire {
     for (;;) {
       const frame = this.poll()
       if (frame !== null) {
-        const message = decodeBackend(frame.tag, frame.body)
-        this.#note('received', message.type, frame.lengthBytes)
+        const message = this.#decode(frame)
+        this.#note?.('received', message.type, frame.lengthBytes)
+        if (this.#witness !== undefined) this.#showReceived(message.type, wholeOf(frame), message)
         return message
       }
       if (!(await this.fill(signal))) return null
@@ -54,8 +70,9 @@ export class Wire {
   async nextTlsReply(signal: AbortSignal): Promise<TlsReplyEvent | null> {
     const received = await this.#transport.read(signal)
     if (received === null) return null
+    if (this.#witness !== undefined) this.#showReceived(quoted(received), received, null)
     const reply = decodeTlsReply(received)
-    this.#note('received', `'${reply}'`, 1)
+    this.#note?.('received', `'${reply}'`, 1)
     if (reply === 'E') return { type: 'ErrorResponse', fields: [] }
     return { type: reply === 'S' ? 'TlsAccepted' : 'TlsRefused' }
   }
@@ -82,9 +99,14 @@ export class Wire {
   async send(messages: readonly (StartupPacket | FrontendMessage)[], signal: AbortSignal): Promise<void> {
     const flight = messages.map((message) => {
       const bytes = isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
-      return { name: message.type, bytes }
+      return { message, bytes }
     })
-    for (const { name, bytes } of flight) this.#note('sent', name, bytes.length)
+    this.#isListening = false
+    for (const { message, bytes } of flight) {
+      this.#note?.('sent', message.type, bytes.length)
+      this.#witness?.({ direction: 'sent', name: message.type, bytes, message, flight: this.#flights })
+    }
+    this.#flights += 1
     const [first] = flight
     const bytes =
       flight.length === 1 && first !== undefined ? first.bytes : Buffer.concat(flight.map((one) => one.bytes))
@@ -94,6 +116,39 @@ export class Wire {
   destroy(): void {
     this.#transport.destroy()
   }
+
+  /** What cannot be read is shown all the same: it is what the attempt ends with. */
+  #decode(frame: Frame): BackendMessage {
+    try {
+      return decodeBackend(frame.tag, frame.body)
+    } catch (error) {
+      if (this.#witness !== undefined) {
+        const bytes = wholeOf(frame)
+        this.#showReceived(quoted(bytes), bytes, null)
+      }
+      throw error
+    }
+  }
+
+  #showReceived(name: string, bytes: Buffer, message: BackendMessage | null): void {
+    if (!this.#isListening) this.#flights += 1
+    this.#isListening = true
+    this.#witness?.({ direction: 'received', name, bytes, message, flight: this.#flights - 1 })
+  }
+}
+
+/** The message with its header, which says nothing that the frame does not. */
+function wholeOf({ tag, body, lengthBytes }: Frame): Buffer {
+  const whole = Buffer.allocUnsafe(lengthBytes)
+  whole.write(tag, 'latin1')
+  whole.writeInt32BE(lengthBytes - 1, 1)
+  body.copy(whole, lengthBytes - body.length)
+  return whole
+}
+
+/** What has no name is called by its first byte. */
+function quoted(bytes: Buffer): string {
+  return `'${printable(bytes.toString('latin1', 0, 1))}'`
 }
 
 function isStartup(message: StartupPacket | FrontendMessage): message is StartupPacket {

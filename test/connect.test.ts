@@ -178,6 +178,14 @@ describe('a connect', () => {
     ])
   })
 
+  it('has told its story once the session is there: what is asked then is not of it', async () => {
+    const session = await worldOf(lawful()).connect()
+    const told = structuredClone(session.timeline)
+    await session.query('select 1')
+    await session.close()
+    expect(session.timeline).toEqual(told)
+  })
+
   it('progress does not extend the deadline: a server that drips is cut off on time', async () => {
     const server = new ScriptedServer(() => {})
     const world = worldOf(server)

@@ -61,6 +61,11 @@ export class TimelineRecorder {
     this.#source = source
   }
 
+  /** The attempt that is under way, from 0 on. */
+  get attempt(): number {
+    return this.#attempt
+  }
+
   /** Another attempt, with this much of the deadline. */
   begin(sliceMs: number): void {
     this.#attempt += 1
@@ -73,9 +78,15 @@ export class TimelineRecorder {
     if (this.#entries.at(-1)?.state !== state) this.#push(state)
   }
 
+  /** The state is left at this moment. Until another one is entered, it may be left again, later. */
+  leave(): TimelineEntry {
+    this.#leave(this.elapsedMs())
+    return this.#entries.at(-1) as DraftEntry
+  }
+
   #push(state: StateName): void {
     // What came before the first attempt, reading the configuration, belongs to it.
-    const enteredMs = this.#entries.length === 0 ? 0 : this.#elapsedMs()
+    const enteredMs = this.#entries.length === 0 ? 0 : this.elapsedMs()
     this.#leave(enteredMs)
     this.#entries.push({
       attempt: this.#attempt,
@@ -108,17 +119,18 @@ export class TimelineRecorder {
       last.count += 1
       last.bytes += bytes
     } else {
-      entry.messages.push({ direction, name, count: 1, bytes, atMs: this.#elapsedMs() })
+      entry.messages.push({ direction, name, count: 1, bytes, atMs: this.elapsedMs() })
     }
   }
 
   /** The timeline until now; the last state is left at this moment. */
   finish(): Timeline {
-    this.#leave(this.#elapsedMs())
+    this.#leave(this.elapsedMs())
     return this.#entries
   }
 
-  #elapsedMs(): number {
+  /** Milliseconds since the connect began. */
+  elapsedMs(): number {
     return this.#source.now() - this.#source.startedMs
   }
 }
