@@ -6,9 +6,10 @@
  * Manual: #LIBPQ-SSL.
  */
 import type { Endpoint } from '../net/endpoint.ts'
-import { type Given, TLS_VERSIONS } from './parameters.ts'
+import type { Given } from './parameters.ts'
 import type { NodeTlsOptions, TlsSettings } from './settings.ts'
 import type { Surroundings } from './surroundings.ts'
+import { TLS_VERSIONS } from './tls-parameters.ts'
 import { unusable } from './unusable.ts'
 
 /** One answer for all hosts. Throws Fault of kind 'config'. */

@@ -202,3 +202,13 @@ function parseInteger(name: string, value: string): number {
 function wrongType(name: string, expected: string, value: unknown): Error {
   return unusable(name, `must be ${expected}; what came is of type ${value === null ? 'null' : typeof value}`)
 }
+
+/** For a text of which every character counts. */
+export function unchanged(_name: string, value: string): string {
+  return value
+}
+
+export function between(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw unusable(name, `must be an integer from ${least} to ${most}`)
+}
