@@ -4,13 +4,13 @@
  * Read as libpq reads them (fe-connect.c, conninfo_uri_parse_options), and not with WHATWG's URL, which
  * normalises and disagrees with libpq about where a part ends. Where a URI would be understood in one way
  * by libpq and in another by the parsers that people check URIs with, it is refused: a gate that looks
- * at the host must not approve of another one than is dialled. What every string form shares stands in
- * parameters.ts.
+ * at the host must not approve of another one than is dialled. What every form of text
+ * shares stands in texts.ts.
  *
  * Manual: #LIBPQ-CONNSTRING-URIS.
  */
-import { nearest } from './nearest.ts'
-import { type Given, isBuilt, isKnownAndHarmless, NOT_BUILT, PARAMETERS } from './parameters.ts'
+import type { Given } from './parameters.ts'
+import { adviseOn, isKnown, readText } from './texts.ts'
 import { unusable, WHOLE } from './unusable.ts'
 
 const SCHEME = /^postgres(?:ql)?:\/\//
@@ -63,12 +63,7 @@ class UriReader {
     this.#readHosts()
     this.#readDatabase()
     this.#readQuery()
-    const given: Record<string, unknown> = {}
-    for (const [name, text] of this.#texts) {
-      // What is not built was found harmless when it was stored.
-      if (isBuilt(name)) given[name] = PARAMETERS[name].fromText(name, text)
-    }
-    return given
+    return Object.assign({}, ...[...this.#texts].map(([name, text]) => readText(name, text)))
   }
 
   #readUserInfo(): void {
@@ -162,15 +157,15 @@ class UriReader {
     }
     const place = at(index)
     const decodedName = decode(WHOLE, { encoded: name as string, index })
-    const known = isBuilt(decodedName) || Object.hasOwn(NOT_BUILT, decodedName)
+    const known = isKnown(decodedName)
     const text = decode(known ? decodedName : WHOLE, { encoded: value, index: index + (name as string).length + 1 })
     // JDBC's way to ask for TLS, which libpq understands in this one spelling.
     if (decodedName === 'ssl' && text === 'true') {
       this.#store('sslmode', 'require', place)
       return
     }
-    if (!known) throw unknownParameter(decodedName, place)
-    isKnownAndHarmless(decodedName, text)
+    // Not even the name is quoted: behind an unencoded '?' it may be a piece of a password.
+    if (!known) throw unusable(WHOLE, `has an unknown query parameter${place}${adviseOn(decodedName)}`)
     this.#store(decodedName, text, place)
   }
 
@@ -225,13 +220,6 @@ function decode(parameter: string, { encoded, index }: Part): string {
     // The cause is not kept: it says no more than this, and a later engine might quote the text in it.
     throw unusable(parameter, `is percent-encoded${at(index)} in something else than UTF-8`)
   }
-}
-
-function unknownParameter(name: string, place: string): Error {
-  // Not even the name is quoted: behind an unencoded '?' it may be a piece of a password.
-  const meant = nearest(name, [...Object.keys(PARAMETERS), ...Object.keys(NOT_BUILT)])
-  const advice = meant === undefined ? '' : `; the nearest known one is ${meant}`
-  return unusable(WHOLE, `has an unknown query parameter${place}${advice}`)
 }
 
 function at(index: number): string {

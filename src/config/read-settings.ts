@@ -1,6 +1,6 @@
 /**
  * From what the caller wrote to `Settings`: a reader for each form, then the defaults, then the checks that need
- * more than one parameter. Key/value strings, the environment, the password file and the service file are not
+ * more than one parameter. The environment, the password file and the service file are not
  * built yet; each will be one more reader whose result goes under the others'.
  *
  * Manual: #LIBPQ-CONNSTRING, #LIBPQ-PARAMKEYWORDS.
@@ -9,6 +9,7 @@ import { LIMITS } from '../protocol/limits.ts'
 import { chooseHosts } from './choose-hosts.ts'
 import { chooseTls } from './choose-tls.ts'
 import { isConnectionUri, readConnectionUri } from './connection-uri.ts'
+import { readKeyValues } from './key-values.ts'
 import { type Given, PARAMETERS } from './parameters.ts'
 import { readTarget } from './read-target.ts'
 import type { ScramKeySecrets, Settings } from './settings.ts'
@@ -17,7 +18,7 @@ import type { ConnectTarget } from './target.ts'
 import { unusable, WHOLE } from './unusable.ts'
 
 /**
- * Read a connection URI, or an object with libpq's parameters in camelCase, and settle everything it leaves open.
+ * Read a connection URI, key/value pairs, or an object with libpq's parameters in camelCase, and settle everything it leaves open.
  *
  * Throws Fault { kind: 'config', parameter, problem }, and nothing else. Its text quotes no value.
  */
@@ -27,11 +28,14 @@ export function readSettings(target: string | ConnectTarget, surroundings: Surro
 
 function readConnectionString(conninfo: string): Given {
   if (isConnectionUri(conninfo)) return readConnectionUri(conninfo)
-  const form = 'postgresql://user@host:5432/dbname?application_name=mine'
-  if (/^\s*\w+\s*=/.test(conninfo)) {
-    throw unusable(WHOLE, `is of the form 'host=... port=...', which is not built yet; write it as ${form}`)
+  const forms = "postgresql://user@host:5432/dbname?application_name=mine or 'host=... port=... dbname=...'"
+  // For libpq everything by default; nine times in ten a variable that is not set.
+  if (conninfo.trim() === '') throw unusable(WHOLE, `is empty; for everything by default pass {}, else ${forms}`)
+  if (/^\w+:\/\//.test(conninfo)) {
+    throw unusable(WHOLE, `begins with neither postgresql:// nor postgres://; write it as ${forms}`)
   }
-  throw unusable(WHOLE, `begins with neither postgresql:// nor postgres://; write it as ${form}`)
+  if (!conninfo.includes('=')) throw unusable(WHOLE, `is neither a URI nor of pairs with '='; write it as ${forms}`)
+  return readKeyValues(conninfo)
 }
 
 function settle(given: Given, surroundings: Surroundings): Settings {

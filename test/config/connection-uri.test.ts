@@ -349,8 +349,10 @@ const REFUSED: readonly (readonly [string, string, string, string])[] = [
   ],
 
   // Other forms of string.
-  ['a key/value string', 'host=localhost port=5432', 'conninfo', "'host=... port=...', which is not built yet"],
-  ['an empty string', '', 'conninfo', 'write it as postgresql://user@host:5432/dbname'],
+  ['an empty string', '', 'conninfo', 'is empty; for everything by default pass {}'],
+  ['a string of blanks', ' \n', 'conninfo', 'is empty'],
+  ['a host by itself', 'localhost', 'conninfo', "is neither a URI nor of pairs with '='"],
+  ['a scheme that is not ours, and a query', 'http://host/?user=me', 'conninfo', 'begins with neither'],
   ['a scheme in capitals', 'POSTGRES://host', 'conninfo', 'begins with neither'],
 ]
 
