@@ -30,11 +30,15 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
   ['src/cancel.ts', ['test/cancel.test.ts']],
   ['src/explain-deadline.ts', ['test/explain-deadline.test.ts']],
   ['src/observation.ts', ['test/observation.test.ts']],
+  ['src/passwords.ts', ['test/passwords.test.ts']],
   ['src/plan.ts', ['test/plan.test.ts', 'test/explain-deadline.test.ts']],
   ['src/session.ts', ['test/session.test.ts', 'test/cancel.test.ts']],
   ['src/shuffle.ts', ['test/shuffle.test.ts']],
   ['src/tls-files.ts', ['test/tls-files.test.ts', 'test/connect-tls.test.ts']],
-  ['src/wait-options.ts', ['test/least-ms.test.ts', 'test/connect.test.ts', 'test/session.test.ts']],
+  [
+    'src/wait-options.ts',
+    ['test/least-ms.test.ts', 'test/passwords.test.ts', 'test/connect.test.ts', 'test/session.test.ts'],
+  ],
   [
     'src/',
     [

@@ -15,6 +15,7 @@ import {
 import { type CancelTarget, cancelWith } from './cancel.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
+import { SYSTEM } from './config/surroundings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { createKnownServers, type Known } from './known-servers.ts'
 import { Deadline, monotonicClock } from './net/deadline.ts'
@@ -23,9 +24,9 @@ import { type Endpoint, isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
 import { harmless, type Observe } from './observation.ts'
-import { type PasswordRequest, passwordOf } from './password-request.ts'
+import { type Passwords, readPasswords } from './passwords.ts'
 import { chooseTimeout, isHopeless, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
-import { Fault } from './protocol/failure.ts'
+import { type Failure, Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
@@ -58,7 +59,8 @@ export interface Connecting extends Promise<Session>, AsyncDisposable {
  * `timeoutMs` is for everything: name lookup, connection, authentication, every host, until the session is ready. Default:
  * connect_timeout, else 10 seconds; if both are given, the shorter one counts.
  *
- * @param target a connection URI (#LIBPQ-CONNSTRING-URIS), or an object with libpq's names in camelCase
+ * @param target a connection URI (#LIBPQ-CONNSTRING-URIS), key/value pairs (#LIBPQ-CONNSTRING-KEYWORD-VALUE), or an object with
+ * libpq's names in camelCase
  * @example
  * const session = await connect('postgres://app:secret@localhost/app', { timeoutMs: 3_000 })
  * const [result] = await session.query('select 1 as one')
@@ -95,7 +97,7 @@ async function run(
   try {
     const misuse = findConnectMisuse(options)
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
-    const settings = readSettings(target)
+    const settings = readSettings(target, SYSTEM, options.environment)
     const timeoutMs = chooseTimeout(settings, options)
     // It counts from the call, reading the configuration included.
     const whole = new Deadline({
@@ -142,7 +144,7 @@ interface Course {
   readonly settings: Settings
   readonly deadline: Deadline
   readonly timeline: TimelineRecorder
-  readonly password: PasswordRequest
+  readonly passwords: Passwords
   readonly tlsOptionsFor: TlsOptionsFor
   readonly firstQuery: FirstQuery | null
   /** Those that have failed so far. */
@@ -150,12 +152,12 @@ interface Course {
 }
 
 /** Host by host, until one of them lets us in, none is left, or the others would say the same. */
-async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'attempts'>): Promise<Session> {
+async function visitHosts(given: Omit<Course, 'passwords' | 'tlsOptionsFor' | 'attempts'>): Promise<Session> {
   const { runtime, settings, deadline, timeline } = given
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
-  const password = passwordOf(settings, deadline.signal)
-  const course: Course = { ...given, password, tlsOptionsFor, attempts: [] }
+  const passwords = await readPasswords(settings, deadline.signal)
+  const course: Course = { ...given, passwords, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {
       using slice = deadline.slice(shareOf(deadline.remaining(), visits.length - index))
@@ -168,21 +170,23 @@ async function visitHosts(given: Omit<Course, 'password' | 'tlsOptionsFor' | 'at
     }
     throw new TypeError('the plan has no visits')
   } finally {
-    password.end()
+    passwords.end()
   }
 }
 
 /** One host: with TLS or without, or both in turn as sslmode wants it. All of it in one slice of the deadline. */
 async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise<Session | Failed> {
-  const { runtime, settings, deadline, timeline, password, attempts } = course
+  const { runtime, settings, deadline, timeline, passwords, attempts } = course
   const { endpoint } = visit
   const [encryption, ...others] = visit.encryptions
   const known = settings.rememberServers ? runtime.knownServers.recall(nameOf(settings, endpoint)) : null
   const attempt = attemptOf(course, visit, known)
   const tlsOptions = course.tlsOptionsFor(endpoint)
+  const password = passwords.of(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
-  const outcome = await makeAttempt(runtime, errand, timeline, course.observe)
-  if ('wire' in outcome) return open(course, errand, outcome)
+  const made = await makeAttempt(runtime, errand, timeline, course.observe)
+  if ('wire' in made) return open(course, errand, made)
+  const outcome: Failed = { ...made, failure: withWhyNone(made.failure, passwords) }
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
   // Now that it is known to wait, there is no guess: this happens once.
@@ -198,7 +202,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
-function attemptOf({ settings, password, firstQuery }: Course, visit: Visit, known: Known | null): Errand['attempt'] {
+function attemptOf({ settings, passwords, firstQuery }: Course, visit: Visit, known: Known | null): Errand['attempt'] {
   const { endpoint, sessionWanted } = visit
   const [encryption] = visit.encryptions
   // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.
@@ -208,7 +212,7 @@ function attemptOf({ settings, password, firstQuery }: Course, visit: Visit, kno
     needsLookup: endpoint.transport === 'tcp' && !isIpAddress(endpoint.address ?? endpoint.host),
     user: settings.user,
     database: settings.database,
-    hasPassword: password.exists,
+    hasPassword: passwords.of(endpoint).exists,
     scramKeys: settings.scramKeys,
     encryption,
     directTls: settings.tls.negotiation === 'direct',
@@ -226,6 +230,12 @@ function attemptOf({ settings, password, firstQuery }: Course, visit: Visit, kno
     earlyQuery: mayLeave ? (firstQuery?.text ?? null) : null,
     cancelKey: null,
   }
+}
+
+/** Who misses a password is told why there is none in the password file, if it was looked for there. */
+function withWhyNone(failure: Failure, { whyNone }: Passwords): Failure {
+  if (failure.kind !== 'config' || failure.parameter !== 'password' || whyNone === null) return failure
+  return { ...failure, problem: `${failure.problem}; ${whyNone}` }
 }
 
 /** What a server is remembered by. */

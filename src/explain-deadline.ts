@@ -5,6 +5,7 @@
  */
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
+import { SYSTEM } from './config/surroundings.ts'
 import type { ConnectTarget } from './config/target.ts'
 import { isIpAddress } from './net/endpoint.ts'
 import { chooseTimeout, isHopeless, planTurns, planVisits, showEndpoint, type Visit } from './plan.ts'
@@ -80,7 +81,7 @@ function read(target: string | ConnectTarget, options: ConnectOptions): Settings
   try {
     const misuse = findConnectMisuse(options)
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
-    return readSettings(target)
+    return readSettings(target, SYSTEM, options.environment)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     throw new HandshakeError(

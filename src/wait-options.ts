@@ -1,4 +1,5 @@
 /** What everything that waits takes: how long, and who may end it. Checked strictly: a misspelt limit is no limit. */
+import type { Environment } from './config/environment.ts'
 
 export interface WaitOptions {
   /** Milliseconds from the call on. Zero or less: already over. Infinity: no limit. */
@@ -8,6 +9,12 @@ export interface WaitOptions {
 }
 
 export interface ConnectOptions extends WaitOptions {
+  /**
+   * libpq's environment variables (#LIBPQ-ENVARS), such as `process.env`: they count where neither the target nor its service
+   * says anything; ~/.pgpass, PGPASSFILE, PGSERVICE, PGSERVICEFILE and PGSYSCONFDIR are looked at as well. Default: none, so
+   * that a connect goes where its caller says, whatever is set for others.
+   */
+  readonly environment?: Environment | undefined
   /**
    * The least time, in milliseconds, in which a connect can succeed here. With less left it is not begun, and fails at once:
    * in a storm, work that cannot be finished only makes the rest late. Default: it is always begun.
@@ -40,9 +47,12 @@ export function findMisuse(options: unknown): Misuse | null {
 
 /** The same for those of `connect`. */
 export function findConnectMisuse(options: unknown): Misuse | null {
-  const misuse = findMisuseOf(options, ['timeoutMs', 'signal', 'leastMs', 'firstQuery'])
+  const misuse = findMisuseOf(options, ['timeoutMs', 'signal', 'leastMs', 'firstQuery', 'environment'])
   if (misuse !== null) return misuse
-  const { leastMs, firstQuery } = options as ConnectOptions
+  const { leastMs, firstQuery, environment } = options as ConnectOptions
+  if (environment !== undefined && (typeof environment !== 'object' || environment === null)) {
+    return { parameter: 'environment', problem: `expected an object such as process.env, got ${shown(environment)}` }
+  }
   if (leastMs !== undefined && (typeof leastMs !== 'number' || Number.isNaN(leastMs))) {
     return { parameter: 'leastMs', problem: `expected a number of milliseconds, got ${shown(leastMs)}` }
   }

@@ -22,6 +22,15 @@ describe('the explanation of a deadline', () => {
     ])
   })
 
+  it('counts in the environment that it is handed', () => {
+    const environment = { PGCONNECT_TIMEOUT: '2', PGHOST: 'one,two' }
+    expect(explainDeadline('user=alice', { environment })).toMatchObject({
+      timeoutMs: 2_000,
+      source: 'connect_timeout',
+      visits: [{ endpoint: 'one:5432' }, { endpoint: 'two:5432' }],
+    })
+  })
+
   it('counts whole milliseconds, as timers do', () => {
     const { visits } = explainDeadline('postgres://alice@one,two,three/app', { timeoutMs: 1_000 })
     expect(visits.map(({ sliceMs }) => sliceMs)).toEqual([334, 333, 333])

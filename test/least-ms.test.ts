@@ -86,7 +86,7 @@ describe('leastMs', () => {
     expect(misspelt.failure).toEqual({
       kind: 'config',
       parameter: 'leastMS',
-      problem: 'is no option; there are timeoutMs, signal, leastMs and firstQuery',
+      problem: 'is no option; there are timeoutMs, signal, leastMs, firstQuery and environment',
     })
     const unusable = await refusedWith({ timeoutMs: Number.NaN, leastMs: Number.NaN })
     expect(unusable.failure).toMatchObject({ kind: 'config', parameter: 'timeoutMs' })

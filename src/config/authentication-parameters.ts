@@ -5,7 +5,7 @@
  */
 import { parseRequireAuth, type RequireAuth } from '../auth/require-auth.ts'
 import { LIMITS } from '../protocol/limits.ts'
-import { between, boolean, choice, number, type Parameter, password, secret, text } from './parameter.ts'
+import { between, boolean, choice, number, type Parameter, password, secret, text, unchanged } from './parameter.ts'
 import { unusable } from './unusable.ts'
 
 export const AUTHENTICATION_PARAMETERS = {
@@ -15,6 +15,15 @@ export const AUTHENTICATION_PARAMETERS = {
     default: 'none',
     meaning: 'Password, if the server asks for one; in an object also a function that returns it.',
   }),
+  passfile: text(
+    {
+      property: 'passfile',
+      anchor: '#LIBPQ-CONNECT-PASSFILE',
+      default: 'none; ~/.pgpass if an environment is given',
+      meaning: 'File in which a password is looked for if none is given.',
+    },
+    unchanged,
+  ),
   channel_binding: choice(
     {
       property: 'channelBinding',

@@ -61,7 +61,7 @@ function chooseEndpoint(
 }
 
 /** libpq's is fixed when it is compiled. We look where the usual builds put it, as pgx does. */
-function findSocketDirectory(surroundings: Surroundings): string | undefined {
+export function findSocketDirectory(surroundings: Surroundings): string | undefined {
   if (surroundings.platform === 'win32') return undefined
   const macOnly = surroundings.platform === 'darwin' ? ['/private/tmp'] : []
   return ['/var/run/postgresql', ...macOnly, '/tmp'].find((path) => surroundings.isDirectory(path))

@@ -8,7 +8,7 @@
 import type { Endpoint } from '../net/endpoint.ts'
 import type { Given } from './parameters.ts'
 import type { NodeTlsOptions, TlsSettings } from './settings.ts'
-import type { Surroundings } from './surroundings.ts'
+import { nameOwnFile, type Surroundings } from './surroundings.ts'
 import { TLS_VERSIONS } from './tls-parameters.ts'
 import { unusable } from './unusable.ts'
 
@@ -128,8 +128,7 @@ function findDefault(file: string, mode: TlsSettings['mode'], surroundings: Surr
 }
 
 function nameDefault(file: string, surroundings: Surroundings): string | null {
-  const home = surroundings.homeDirectory()
-  return home && `${home}/${surroundings.platform === 'win32' ? 'postgresql' : '.postgresql'}/${file}`
+  return nameOwnFile(surroundings, `.postgresql/${file}`, `postgresql/${file}`)
 }
 
 function listFound(

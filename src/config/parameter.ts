@@ -183,7 +183,7 @@ export function nodeTlsOptions(about: About): Parameter<NodeTlsOptions> {
  * A String of the protocol ends at its first NUL: what follows would be read as the next parameter, and so
  * inject one (#PROTOCOL-MESSAGE-TYPES). A lone surrogate has no UTF-8, and would leave as U+FFFD instead.
  */
-function checkSendable(name: string, value: string): string {
+export function checkSendable(name: string, value: string): string {
   if (value.includes('\0')) throw unusable(name, 'holds a NUL character, which ends a string in the protocol')
   if (!value.isWellFormed()) throw unusable(name, 'holds a lone surrogate, which cannot be sent as UTF-8')
   return value

@@ -1,6 +1,5 @@
 /**
- * Every connection parameter, as data: all readers (connection-uri.ts, key-values.ts, read-target.ts) and the documentation
- * work from these two tables. The first holds what is built, in the order in which it is worth reading; the
+ * Every connection parameter, as data: all readers (read-target.ts, texts.ts) and the documentation work from these two tables. The first holds what is built, in the order in which it is worth reading; the
  * second what libpq 18 knows and this version does not.
  *
  * Manual: #LIBPQ-PARAMKEYWORDS.
@@ -35,8 +34,6 @@ export interface NotBuilt {
 
 /** What libpq 18 knows besides (fe-connect.c, PQconninfoOptions), and its requiressl of old. */
 export const NOT_BUILT: Readonly<Record<string, NotBuilt>> = {
-  service: { anchor: '#LIBPQ-CONNECT-SERVICE', harmless: [] },
-  passfile: { anchor: '#LIBPQ-CONNECT-PASSFILE', harmless: [] },
   replication: { anchor: '#LIBPQ-CONNECT-REPLICATION', harmless: ['false', 'off', 'no', '0'] },
   requirepeer: { anchor: '#LIBPQ-CONNECT-REQUIREPEER', harmless: [] },
   // Not 0 either, the system's own figure: of the interval and the count Node has its own.

@@ -1,29 +1,46 @@
 /**
- * From what the caller wrote to `Settings`: a reader for each form, then the defaults, then the checks that need
- * more than one parameter. The environment, the password file and the service file are not
- * built yet; each will be one more reader whose result goes under the others'.
+ * From what the caller wrote to `Settings`: a reader for each form, then what stands behind it (the service file, the environment
+ * if one is handed over, the defaults), then the checks that need more than one parameter.
  *
- * Manual: #LIBPQ-CONNSTRING, #LIBPQ-PARAMKEYWORDS.
+ * Manual: #LIBPQ-CONNSTRING, #LIBPQ-PARAMKEYWORDS, #LIBPQ-ENVARS, #LIBPQ-PGSERVICE.
  */
 import { LIMITS } from '../protocol/limits.ts'
 import { chooseHosts } from './choose-hosts.ts'
 import { chooseTls } from './choose-tls.ts'
 import { isConnectionUri, readConnectionUri } from './connection-uri.ts'
+import { type Environment, readEnvironment, readRuntimeVariables, readVariable } from './environment.ts'
 import { readKeyValues } from './key-values.ts'
 import { type Given, PARAMETERS } from './parameters.ts'
+import { choosePassfile } from './passfile.ts'
 import { readTarget } from './read-target.ts'
+import { readService } from './service-file.ts'
 import type { ScramKeySecrets, Settings } from './settings.ts'
 import { type Surroundings, SYSTEM } from './surroundings.ts'
 import type { ConnectTarget } from './target.ts'
 import { unusable, WHOLE } from './unusable.ts'
 
 /**
- * Read a connection URI, key/value pairs, or an object with libpq's parameters in camelCase, and settle everything it leaves open.
+ * Read a connection URI, key/value pairs, or an object with libpq's parameters in camelCase, and settle everything it leaves
+ * open. `environment`: libpq's variables; null: they do not count, and ~/.pgpass is not looked for.
  *
  * Throws Fault { kind: 'config', parameter, problem }, and nothing else. Its text quotes no value.
  */
-export function readSettings(target: string | ConnectTarget, surroundings: Surroundings = SYSTEM): Settings {
-  return settle(typeof target === 'string' ? readConnectionString(target) : readTarget(target), surroundings)
+export function readSettings(
+  target: string | ConnectTarget,
+  surroundings: Surroundings = SYSTEM,
+  environment: Environment | null = null,
+): Settings {
+  const explicit = typeof target === 'string' ? readConnectionString(target) : readTarget(target)
+  const service = Object.hasOwn(explicit, 'service')
+    ? explicit.service
+    : environment === null
+      ? undefined
+      : readVariable(environment, 'PGSERVICE')
+  // libpq's order (fe-connect.c, conninfo_add_defaults). Whatever is masked is not even looked at.
+  const served = service === undefined ? {} : readService(service, explicit, environment, surroundings)
+  const known = { ...served, ...explicit }
+  const given = environment === null ? known : { ...readEnvironment(environment, known), ...known }
+  return settle(given, surroundings, environment)
 }
 
 function readConnectionString(conninfo: string): Given {
@@ -38,17 +55,22 @@ function readConnectionString(conninfo: string): Given {
   return readKeyValues(conninfo)
 }
 
-function settle(given: Given, surroundings: Surroundings): Settings {
+function settle(given: Given, surroundings: Surroundings, environment: Environment | null): Settings {
   const user = given.user ?? readSystemUser(surroundings)
+  const database = given.dbname ?? user
   const hosts = chooseHosts(given, surroundings)
   return {
     hosts,
     loadBalanceHosts: given.load_balance_hosts ?? 'disable',
     targetSessionAttrs: given.target_session_attrs ?? 'any',
     user,
-    database: given.dbname ?? user,
+    database,
     password: given.password ?? null,
-    runtimeParameters: collectRuntimeParameters(given),
+    passfile: choosePassfile(given, { hosts, database, user }, environment, surroundings),
+    runtimeParameters: [
+      ...collectRuntimeParameters(given),
+      ...(environment === null ? [] : readRuntimeVariables(environment)),
+    ],
     ...chooseProtocolVersions(given),
     connectTimeoutMs: given.connect_timeout === undefined ? null : toMilliseconds(given.connect_timeout),
     keepalives: chooseKeepalives(given),

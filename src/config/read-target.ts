@@ -23,7 +23,9 @@ export function readTarget(target: unknown): Given {
   for (const [property, value] of readProperties(WHOLE, target)) {
     const name = BUILT.get(property)
     if (name !== undefined) {
-      if (value !== undefined) given[name] = PARAMETERS[name].fromValue(name, value)
+      const read: unknown = value === undefined ? undefined : PARAMETERS[name].fromValue(name, value)
+      // What is empty leaves the word to the service and the environment, as in libpq's PQconnectdbParams.
+      if (read !== undefined) given[name] = read
     } else if (!isKnownAndHarmless(OTHERS.get(property) ?? '', value)) {
       throw unknownProperty(property)
     }

@@ -17,7 +17,9 @@ export interface Settings {
   readonly database: string
   /** null: none was given. An empty string counts as none, as in libpq. */
   readonly password: Secret | PasswordSource | null
-  /** Run-time parameters for the StartupMessage, in order: client_encoding, application_name, options. */
+  /** Where a password is looked for, if none was given; null: nowhere. */
+  readonly passfile: Passfile | null
+  /** Run-time parameters for the StartupMessage, in order: client_encoding, application_name, options, the environment's. */
   readonly runtimeParameters: readonly (readonly [name: string, value: string])[]
   readonly minProtocolVersion: ProtocolVersion
   readonly maxProtocolVersion: ProtocolVersion
@@ -47,6 +49,21 @@ export interface Settings {
 
 /** Asked for the password when the server wants one, at most once a connect. The signal is the connect's. */
 export type PasswordSource = (signal: AbortSignal) => Promise<string> | string
+
+/** A password file (#LIBPQ-PGPASS). It is named here and read by whoever connects. */
+export interface Passfile {
+  readonly path: string
+  /** What the hosts are called there, in the order of `hosts`. */
+  readonly entries: readonly PassfileKey[]
+}
+
+/** The first four fields of a line in a password file. */
+export interface PassfileKey {
+  readonly host: string
+  readonly port: string
+  readonly database: string
+  readonly user: string
+}
 
 /**
  * #LIBPQ-CONNECT-TARGET-SESSION-ATTRS: which sessions are good enough; 'prefer-standby': any, if none of the hosts

@@ -2,8 +2,9 @@
  * What the defaults depend on and the caller did not say: who runs this, and on what kind of machine. Handed in,
  * so that everything else in this folder is a function of its arguments.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { LIMITS } from '../protocol/limits.ts'
 
 export interface Surroundings {
   /** The operating system's name of the effective user. Throws if it has none. */
@@ -14,6 +15,8 @@ export interface Surroundings {
   readonly isDirectory: (path: string) => boolean
   /** Whether anything exists there, as far as we may look. */
   readonly exists: (path: string) => boolean
+  /** The text of a file; null if there is none. Throws if there is something else, or too much. */
+  readonly readText: (path: string) => string | null
   /** Where a user's own files are, as libpq's pqGetHomeDirectory has it; null if that is nowhere. */
   readonly homeDirectory: () => string | null
 }
@@ -30,6 +33,17 @@ export const SYSTEM: Surroundings = {
     }
   },
   exists: existsSync,
+  readText: (path) => {
+    if (!existsSync(path)) return null
+    const stats = statSync(path)
+    // To open a pipe is to wait for its other end, for ever and beyond every deadline.
+    if (!stats.isFile()) throw new Error('it is not a regular file')
+    if (stats.size > LIMITS.configurationFileBytesMax) {
+      throw new Error(`it has more than ${LIMITS.configurationFileBytesMax} bytes`)
+    }
+    // As libpq, which knows of no byte order mark.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path))
+  },
   homeDirectory: () => findHomeDirectory(process.platform, process.env, () => userInfo().homedir),
 }
 
@@ -47,4 +61,10 @@ export function findHomeDirectory(
     // A container that runs under a bare number has no account.
     return null
   }
+}
+
+/** The path of one of the user's own files, which has another name on Windows; null if they are nowhere. */
+export function nameOwnFile({ homeDirectory, platform }: Surroundings, name: string, onWindows: string): string | null {
+  const home = homeDirectory()
+  return home && `${home}/${platform === 'win32' ? onWindows : name}`
 }

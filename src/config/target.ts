@@ -54,6 +54,17 @@ export interface ConnectTarget {
    */
   readonly password?: string | Secret | PasswordSource | undefined
   /**
+   * File in which a password is looked for if none is given: #LIBPQ-PGPASS. Default: none; ~/.pgpass
+   * (%APPDATA%\postgresql\pgpass.conf on Windows) if `connect` is given an environment. Manual: #LIBPQ-CONNECT-PASSFILE.
+   */
+  readonly passfile?: string | undefined
+  /**
+   * Service whose parameters count where nothing else is given: #LIBPQ-PGSERVICE. It is looked for in ~/.pg_service.conf; if
+   * `connect` is given an environment, in what PGSERVICEFILE and PGSYSCONFDIR name. Default: none.
+   * Manual: #LIBPQ-CONNECT-SERVICE.
+   */
+  readonly service?: string | undefined
+  /**
    * Seconds to wait for the connection as a whole; a fraction is lawful here. Zero, negative and `Infinity` wait
    * for ever. Default: no limit of its own. Manual: #LIBPQ-CONNECT-CONNECT-TIMEOUT.
    */

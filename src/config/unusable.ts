@@ -15,3 +15,14 @@ export const WHOLE = 'conninfo'
 export function unusable(parameter: string, problem: string, options?: ErrorOptions): Fault {
   return new Fault({ kind: 'config', parameter, problem }, options)
 }
+
+/** Do it, and if that fails with such a Fault, say in which place the value stands: 'the environment variable PGPORT'. */
+export function placed<Value>(place: string, read: () => Value): Value {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof Fault) || error.failure.kind !== 'config') throw error
+    const { parameter, problem } = error.failure
+    throw unusable(parameter, `${problem} (so says ${place})`, error.cause === undefined ? {} : { cause: error.cause })
+  }
+}

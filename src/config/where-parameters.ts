@@ -76,6 +76,15 @@ export const WHERE_PARAMETERS = {
     },
     unchanged,
   ),
+  service: text(
+    {
+      property: 'service',
+      anchor: '#LIBPQ-CONNECT-SERVICE',
+      default: 'none',
+      meaning: 'Service in ~/.pg_service.conf whose parameters count where nothing else is given.',
+    },
+    unchanged,
+  ),
   connect_timeout: number(
     {
       property: 'connectTimeout',

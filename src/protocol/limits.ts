@@ -93,6 +93,12 @@ export const LIMITS = {
   /** Cancel key under protocol 3.2: four bytes at least, 256 at most (same place). */
   cancelKeyBytesMin32: 4,
   cancelKeyBytesMax32: 256,
+
+  /**
+   * A service file, or a file of passwords. libpq reads line by line, of a service file such that have less than 1,023 bytes
+   * (fe-connect.c, parseServiceFile): this is a thousand of them. What is longer is another file, named by mistake.
+   */
+  configurationFileBytesMax: 1_048_576,
 } as const
 
 /** DataRow, RowDescription, CopyData, ErrorResponse, NoticeResponse, NotificationResponse. */

@@ -9,12 +9,14 @@ export function machine(
   platform = 'linux',
   directories: readonly string[] = [],
   files: readonly string[] = [],
+  texts: Readonly<Record<string, string>> = {},
 ): Surroundings {
   return {
     userName: () => 'osuser',
     platform,
     isDirectory: (path) => directories.includes(path),
     exists: (path) => files.includes(path),
+    readText: (path) => texts[path] ?? null,
     homeDirectory: () => '/home/osuser',
   }
 }

@@ -10,6 +10,8 @@ const PROPERTIES: Readonly<Record<keyof ConnectTarget, true>> = {
   dbname: true,
   user: true,
   password: true,
+  passfile: true,
+  service: true,
   connectTimeout: true,
   targetSessionAttrs: true,
   loadBalanceHosts: true,

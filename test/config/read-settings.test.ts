@@ -17,6 +17,7 @@ test('nothing given means: everything as in libpq', () => {
     user: 'osuser',
     database: 'osuser',
     password: null,
+    passfile: null,
     runtimeParameters: [['client_encoding', 'UTF8']],
     minProtocolVersion: '3.0',
     maxProtocolVersion: '3.0',
