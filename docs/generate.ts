@@ -4,7 +4,8 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PARAMETERS } from '../src/config/parameters.ts'
+import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
+import { NOT_BUILT, PARAMETERS } from '../src/config/parameters.ts'
 import { typeName } from '../src/protocol/annotate.ts'
 import { AUTHENTICATION_MESSAGES } from '../src/protocol/authentication.ts'
 import { BACKEND_MESSAGES } from '../src/protocol/backend.ts'
@@ -79,17 +80,67 @@ ${Object.entries(LIMITS)
   'parameters.md': () => `${MADE}
 # Connection parameters
 
-In a connection URI by the name on the left, in an object by the name beside it. Those without a link are ours.
+In a URI and in key/value pairs by the name on the left, in an object by the name beside it. Those without a link are ours. The
+variable counts if \`connect\` is handed an environment.
 
-| URI | object | meaning | default |
-|---|---|---|---|
+| name | object | variable | meaning | default |
+|---|---|---|---|---|
 ${Object.entries(PARAMETERS)
   .map(([name, parameter]) => {
     const linked =
       parameter.anchor === null ? `\`${name}\`` : `[\`${name}\`](${MANUAL}/libpq-connect.html${parameter.anchor})`
-    return `| ${linked} | \`${parameter.property}\` | ${cell(parameter.meaning)} | ${cell(String(parameter.default ?? ''))} |\n`
+    const variable = VARIABLES[name] === undefined ? '' : `\`${VARIABLES[name]}\``
+    return `| ${linked} | \`${parameter.property}\` | ${variable} | ${cell(parameter.meaning)} | ${cell(parameter.default)} |\n`
   })
-  .join('')}`,
+  .join('')}
+libpq knows these besides, which are not built here. They are refused if they ask for anything:
+${Object.entries(NOT_BUILT)
+  .map(([name, { anchor }]) => `[\`${name}\`](${MANUAL}/libpq-connect.html${anchor})`)
+  .join(', ')}.
+
+# What counts
+
+What is given, then [the service](${MANUAL}/libpq-pgservice.html), then
+[the environment](${MANUAL}/libpq-envars.html), then the default: for every parameter by itself, as in libpq. So \`PGHOSTADDR\`
+says where a \`host\` is that is given without \`hostaddr\`. What stands behind another value is not even looked at.
+
+An empty text is no value. In a string and in a service it stands in front of the environment all the same (\`user=''\`: the
+operating system's name, whatever \`PGUSER\` says); an empty property of an object does not.
+
+## A string
+
+A string that begins with \`postgresql://\` or \`postgres://\` is a URI; any other one is read as key/value pairs,
+[as libpq reads them](${MANUAL}/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE): \`host=one port = 5433
+password='it\\'s'\`. Blanks around \`=\` do not count; what is empty or holds blanks stands in single quotes; a backslash takes
+the next character as it is; of a parameter that is given twice the last text counts. In a URI nothing may be given twice, since its
+readers differ there. An empty string is refused: \`{}\` says that everything is to be the default.
+
+## The environment
+
+\`connect(target, { environment: process.env })\` reads it as libpq would; without it no variable but \`HOME\` is looked at, which
+tells where [the files of TLS](${MANUAL}/libpq-ssl.html) are. Besides those above there are \`PGSERVICEFILE\` and
+\`PGSYSCONFDIR\`, of which below; ${Object.keys(RUNTIME_VARIABLES)
+    .map((variable) => `\`${variable}\``)
+    .join(
+      ', ',
+    )}, which become run-time parameters; and \`PGREQUIRESSL=1\` of old. \`PGCLIENTENCODING\` may say UTF8 only.
+
+## A service
+
+\`service=name\` takes the parameters of \`[name]\` in \`~/.pg_service.conf\`. With an environment, \`PGSERVICE\` may name the service,
+\`PGSERVICEFILE\` another file, and \`PGSYSCONFDIR\` a directory whose \`pg_service.conf\` is looked at last; libpq has a directory
+of its own without that variable, which differs from build to build. LDAP is not built. The file is read in one go before there is a
+deadline, since \`connect_timeout\` may stand in it; the time that it takes counts.
+
+## A password file
+
+Where there is no password, each host is looked for in \`passfile\`: lines of \`host:port:database:user:password\`, of which the first
+that fits counts ([as in libpq](${MANUAL}/libpq-pgpass.html)). With an environment that is \`~/.pgpass\`
+(\`%APPDATA%\\postgresql\\pgpass.conf\` on Windows) if none is named; without, a file is read only if it is named. A socket in the
+default directory is \`localhost\` there. It is read under the deadline, before anybody is dialed, and only if \`require_auth\` leaves a
+method that takes a password. A file that is missing, that others may read (mode above 600), or that is no text, is passed over; who
+then is asked for a password is told so in the error.
+`,
 
   'hazards.md': () => `${MADE}
 # Hazards

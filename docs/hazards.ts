@@ -362,10 +362,23 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
   'What the caller passes': [
     {
       lesson:
-        'Halves of surrogate pairs, oversize values and duplicate parameters are refused before anything is sent.',
+        'Halves of surrogate pairs, oversize values and parameters that a URI gives twice are refused before anything is sent.',
       source: '#LIBPQ-CONNSTRING-URIS',
       answeredIn: ['protocol/layout.ts', 'config/connection-uri.ts'],
       provedBy: ['protocol/layout.test.ts', 'config/connection-uri.test.ts'],
+    },
+    {
+      lesson:
+        'What is set in the environment for other programs sends nobody elsewhere: it counts only if it is handed over.',
+      source: '#LIBPQ-ENVARS',
+      answeredIn: ['config/environment.ts', 'config/read-settings.ts'],
+      provedBy: ['config/environment.test.ts'],
+    },
+    {
+      lesson: 'A password file that others may read or write is not used, and one that is a pipe is not waited for.',
+      source: '#LIBPQ-PGPASS',
+      answeredIn: ['passwords.ts'],
+      provedBy: ['passwords.test.ts'],
     },
     {
       lesson: 'Secrets show in no error, message, stack, JSON or inspect, and never on the wire.',
