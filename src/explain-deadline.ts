@@ -52,7 +52,7 @@ export interface DeadlineExplanation {
 }
 
 /**
- * Explain what `connect(target, options)` may do with its time. Nothing is looked up, dialed or read from a server. Throws
+ * Explain what `connect(target, options)` may do with its time. Nothing is looked up, dialed or read from a server; a service file is read. Throws
  * HandshakeError of kind 'config', as connect would reject.
  *
  * @example

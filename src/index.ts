@@ -1,5 +1,6 @@
 /** The public API, and nothing else. */
 export { Secret } from './auth/secret.ts'
+export type { Environment } from './config/environment.ts'
 export type { PasswordSource } from './config/settings.ts'
 export type { ConnectTarget } from './config/target.ts'
 export { type Connecting, connect } from './connect.ts'
