@@ -13,7 +13,7 @@ import type { DeriveKeys } from './net/kdf.ts'
 import type { resolveHost } from './net/resolve.ts'
 import { type TlsOptions, TransportError } from './net/transport.ts'
 import type { Moment, Observe, Sight, Spoken } from './observation.ts'
-import type { PasswordRequest } from './password-request.ts'
+import { type PasswordRequest, withWhyNone } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { type RandomBytes, shuffle } from './shuffle.ts'
 import type { Effect, Event, EventOf } from './state/handshake/events.ts'
@@ -130,9 +130,10 @@ export async function makeAttempt(
   } catch (error) {
     // The one place where sockets die.
     wire?.destroy()
-    const failure = failureOf(error, deadline, slice)
+    const met = failureOf(error, deadline, slice)
     // What is no failure of a connection is a defect of this library, and must not pass for one.
-    if (failure === null) throw error
+    if (met === null) throw error
+    const failure = withWhyNone(met, password)
     const entry = timeline.leave()
     show?.({ type: 'stateLeft', state: state.name, entry })
     show?.({ type: 'attemptEnded', phase: state.name, failure })

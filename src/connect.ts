@@ -26,7 +26,7 @@ import { resolveHost } from './net/resolve.ts'
 import { harmless, type Observe } from './observation.ts'
 import { type Passwords, readPasswords } from './passwords.ts'
 import { chooseTimeout, isHopeless, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
-import { type Failure, Fault } from './protocol/failure.ts'
+import { Fault } from './protocol/failure.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
@@ -184,9 +184,8 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const password = passwords.of(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
-  const made = await makeAttempt(runtime, errand, timeline, course.observe)
-  if ('wire' in made) return open(course, errand, made)
-  const outcome: Failed = { ...made, failure: withWhyNone(made.failure, passwords) }
+  const outcome = await makeAttempt(runtime, errand, timeline, course.observe)
+  if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
   // Now that it is known to wait, there is no guess: this happens once.
@@ -230,12 +229,6 @@ function attemptOf({ settings, passwords, firstQuery }: Course, visit: Visit, kn
     earlyQuery: mayLeave ? (firstQuery?.text ?? null) : null,
     cancelKey: null,
   }
-}
-
-/** Who misses a password is told why there is none in the password file, if it was looked for there. */
-function withWhyNone(failure: Failure, { whyNone }: Passwords): Failure {
-  if (failure.kind !== 'config' || failure.parameter !== 'password' || whyNone === null) return failure
-  return { ...failure, problem: `${failure.problem}; ${whyNone}` }
 }
 
 /** What a server is remembered by. */

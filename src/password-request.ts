@@ -5,13 +5,15 @@
 import { Secret } from './auth/secret.ts'
 import type { Settings } from './config/settings.ts'
 import { until } from './net/until.ts'
-import { Fault } from './protocol/failure.ts'
+import { type Failure, Fault } from './protocol/failure.ts'
 
 export interface PasswordRequest {
   /** Whether there is a password, or a function that gives one. */
   readonly exists: boolean
   /** Whether it is a function, which may take its time. */
   readonly isFunction: boolean
+  /** Why there is none, as the end of a sentence, if it was looked for; else null. */
+  readonly whyNone: string | null
   /** Ask the function, if it is one and nobody has asked yet. Its failure is met by whoever fetches. */
   begin(): void
   /** Rejects with `signal.reason`, and with Fault 'config' if the function fails or gives no password. */
@@ -24,7 +26,11 @@ export interface PasswordRequest {
  * `connectSignal` is what the function is given, by way of a signal of its own: it is asked by one attempt and answers all of
  * them, so that the end of an attempt's slice is none of its business.
  */
-export function passwordOf({ password }: Pick<Settings, 'password'>, connectSignal: AbortSignal): PasswordRequest {
+export function passwordOf(
+  { password }: Pick<Settings, 'password'>,
+  connectSignal: AbortSignal,
+  whyNone: string | null = null,
+): PasswordRequest {
   let asked: Promise<unknown> | undefined
   // Of its own, since the connect may end in other ways than by its deadline.
   const controller = new AbortController()
@@ -32,6 +38,7 @@ export function passwordOf({ password }: Pick<Settings, 'password'>, connectSign
   return {
     exists: password !== null,
     isFunction: typeof password === 'function',
+    whyNone,
 
     begin() {
       if (typeof password !== 'function' || asked !== undefined) return
@@ -62,6 +69,12 @@ export function passwordOf({ password }: Pick<Settings, 'password'>, connectSign
       controller.abort(new DOMException('the connect has settled', 'AbortError'))
     },
   }
+}
+
+/** Who misses a password is told why there is none, if it was looked for. */
+export function withWhyNone(failure: Failure, { whyNone }: PasswordRequest): Failure {
+  if (failure.kind !== 'config' || failure.parameter !== 'password' || whyNone === null) return failure
+  return { ...failure, problem: `${failure.problem}; ${whyNone}` }
 }
 
 function unusable(problem: string, cause?: unknown): Fault {

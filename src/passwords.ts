@@ -17,8 +17,6 @@ import { LIMITS } from './protocol/limits.ts'
 
 export interface Passwords {
   of(endpoint: Endpoint): PasswordRequest
-  /** Why there is none for a host that has none, as the end of a sentence; null: none was looked for. */
-  readonly whyNone: string | null
   /** The connect has settled. */
   end(): void
 }
@@ -28,17 +26,18 @@ export async function readPasswords(settings: Settings, signal: AbortSignal): Pr
   const { hosts, passfile } = settings
   if (passfile === null || !mayBeAsked(settings)) {
     const one = passwordOf(settings, signal)
-    return { of: () => one, whyNone: null, end: () => one.end() }
+    return { of: () => one, end: () => one.end() }
   }
   const read = await readPassfile(passfile.path, signal)
   const requests = passfile.entries.map((entry) => {
-    const password = 'text' in read ? findPassword(read.text, entry) : null
-    return passwordOf({ password: password === null ? null : new Secret(password) }, signal)
+    if ('problem' in read) return passwordOf({ password: null }, signal, read.problem)
+    const password = findPassword(read.text, entry)
+    if (password !== null) return passwordOf({ password: new Secret(password) }, signal)
+    return passwordOf({ password: null }, signal, 'the password file has none for this host, port, database and user')
   })
   return {
     // One for each host, in the same order.
     of: (endpoint) => requests[hosts.indexOf(endpoint)] as PasswordRequest,
-    whyNone: 'text' in read ? 'the password file has no line for this host, port, database and user' : read.problem,
     end: () => {
       for (const request of requests) request.end()
     },
@@ -54,7 +53,6 @@ function mayBeAsked({ requireAuth, scramKeys }: Settings): boolean {
 type Read = { readonly text: string } | { readonly problem: string }
 
 async function readPassfile(path: string, signal: AbortSignal): Promise<Read> {
-  signal.throwIfAborted()
   // A file system that hangs is not waited for.
   return until<Read>(signal, (resolve) => {
     readPrivately(path, signal).then(resolve, (error: NodeJS.ErrnoException) => {

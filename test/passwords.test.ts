@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readSettings } from '../src/config/read-settings.ts'
 import type { ConnectTarget } from '../src/config/target.ts'
+import type { Observation } from '../src/observation.ts'
 import { readPasswords } from '../src/passwords.ts'
 import { LIMITS } from '../src/protocol/limits.ts'
 import { failureOf } from './hostile/failure.ts'
@@ -40,7 +41,10 @@ async function passwordsFor(target: ConnectTarget, signal = live) {
     }),
   )
   passwords.end()
-  return { found, whyNone: passwords.whyNone }
+  return {
+    found,
+    whyNone: settings.hosts.map((host) => passwords.of(host).whyNone).find((why) => why !== null) ?? null,
+  }
 }
 
 describe('a password file', () => {
@@ -48,7 +52,7 @@ describe('a password file', () => {
     write('one:*:*:*:first\nthree:5432:app:alice:third\n')
     const { found, whyNone } = await passwordsFor({ host: 'one,two,three' })
     expect(found).toEqual(['first', null, 'third'])
-    expect(whyNone).toBe('the password file has no line for this host, port, database and user')
+    expect(whyNone).toBe('the password file has none for this host, port, database and user')
   })
 
   it('is not read if there is a password, which is that of all', async () => {
@@ -159,15 +163,17 @@ describe('a connect', () => {
     await session.close()
   })
 
-  it('that misses a password says why there is none in the file', async () => {
+  it('that misses a password says why there is none in the file, to whoever looks on too', async () => {
     write('*:*:*:*:secret', 0o644)
-    const world = worldOfHosts({ one: [lawful({ method: 'md5' })] })
+    const seen: Observation[] = []
+    const world = worldOfHosts({ one: [lawful({ method: 'md5' })] }, { observe: (one) => seen.push(one) })
     const error = await failureOf(world.connect({}, { ...TARGET, host: 'one', passfile }))
     expect(error.failure).toMatchObject({ kind: 'config', parameter: 'password' })
     expect(error.message).toMatch(
       /asked for a password .* none was given; the password file was not used: it can be read/,
     )
     expect(error.attempts[0]?.failure).toEqual(error.failure)
+    expect(seen).toContainEqual(expect.objectContaining({ type: 'attemptEnded', failure: error.failure }))
   })
 
   it('that was told of no file says no more than that there is no password', async () => {

@@ -1,4 +1,10 @@
-/** Passwords that are easy to get wrong: in the connection string, in SASLprep, in the encoding of what is hashed. */
+/**
+ * Passwords that are easy to get wrong: in a URI, key/value pairs or a password file, in SASLprep, in the encoding of what is
+ * hashed.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../src/index.ts'
 import { startServer, type TestServer } from '../servers/server.ts'
@@ -25,6 +31,7 @@ const PASSWORDS = [
 ] as const
 
 let server: TestServer
+const folder = mkdtempSync(join(tmpdir(), 'pg-deadline-passwords-'))
 
 beforeAll(async () => {
   server = await startServer({
@@ -33,7 +40,10 @@ beforeAll(async () => {
   })
 })
 
-afterAll(() => server?.stop())
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server?.stop()
+})
 
 describe.each([
   ['md5', 'with_md5'],
@@ -43,13 +53,40 @@ describe.each([
     await server.sql(`set password_encryption = '${method}'`)
     await server.sql(`alter role ${user} password ${literal(password)}`)
     const parts = { host: server.host, port: server.port, user, dbname: 'postgres' }
-    for (const target of [server.url({ user, password }), { ...parts, password }]) {
+    const passfile = join(folder, 'pgpass')
+    writeFileSync(passfile, `*:${server.port}:postgres:${user}:${password.replaceAll(/[:\\]/g, '\\$&')}\n`, {
+      mode: 0o600,
+    })
+    const pairs = `host=${server.host} port=${server.port} user=${user} dbname=postgres`
+    const quoted = `'${password.replaceAll(/['\\]/g, '\\$&')}'`
+    for (const target of [
+      server.url({ user, password }),
+      { ...parts, password },
+      `${pairs} password=${quoted}`,
+      `${pairs} passfile='${passfile}'`,
+    ]) {
       await using session = await connect(target)
       expect(session.authenticationMethod).toBe(method)
     }
     const error = await handshakeFailureOf(connect({ ...parts, password: `${password}x` }))
     expect(error).toMatchObject({ failure: { sqlstate: '28P01' } })
   })
+})
+
+it('a service and the environment lead to the server, and set what they set', async () => {
+  await server.sql("alter role with_md5 password 'secret'")
+  const file = join(folder, 'pg_service.conf')
+  writeFileSync(file, `[live]\nhost=${server.host}\nport=${server.port}\ndbname=postgres\n`)
+  const environment = {
+    ...{ PGSERVICE: 'live', PGSERVICEFILE: file, PGUSER: 'with_md5', PGPASSWORD: 'secret', PGPORT: '1' },
+    ...{ PGTZ: 'Asia/Tokyo', PGDATESTYLE: 'German', PGGEQO: 'off', PGAPPNAME: 'handed over' },
+  }
+  await using session = await connect({}, { environment })
+  expect(session.parameters.get('TimeZone')).toBe('Asia/Tokyo')
+  expect(session.parameters.get('DateStyle')).toBe('German, DMY')
+  expect(session.parameters.get('application_name')).toBe('handed over')
+  const [geqo] = await session.query('show geqo')
+  expect(geqo?.objects()).toEqual([{ geqo: 'off' }])
 })
 
 describe('SASLprep', () => {
