@@ -87,7 +87,7 @@ export function readRuntimeVariables(environment: Environment): readonly (readon
 
 /** undefined: it is not set, or empty. Throws Fault if it is no string. */
 export function readVariable(environment: Environment, variable: string): string | undefined {
-  const value: unknown = environment[variable]
+  const value: unknown = Object.hasOwn(environment, variable) ? environment[variable] : undefined
   if (value === undefined || value === '') return undefined
   if (typeof value === 'string') return value
   throw unusable('environment', `holds in ${variable} what is no string`)

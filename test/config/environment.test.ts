@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { type Environment, RUNTIME_VARIABLES, VARIABLES } from '../../src/config/environment.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { type Environment, RUNTIME_VARIABLES, readVariable, VARIABLES } from '../../src/config/environment.ts'
 import { NOT_BUILT, PARAMETERS } from '../../src/config/parameters.ts'
 import { readSettings } from '../../src/config/read-settings.ts'
 import type { ConnectTarget } from '../../src/config/target.ts'
@@ -81,6 +81,13 @@ describe('the environment', () => {
     for (const target of ['postgres://mine:1', 'host=mine port=1', { host: 'mine', port: 1 }]) {
       expect(read(environment, target)).toMatchObject({ hosts: [{ host: 'mine', port: 1 }], user: 'env' })
     }
+  })
+
+  test('has only what is its own', () => {
+    expect(read(Object.create({ PGUSER: 'inherited' }))).toEqual(read({}))
+    vi.stubEnv('PGUSER', 'stub')
+    expect(readVariable(process.env, 'PGUSER')).toBe('stub')
+    vi.unstubAllEnvs()
   })
 
   test('is masked by an empty text in a string, and not by an empty property', () => {
