@@ -29,11 +29,16 @@ export function secretsOf(message: StartupPacket | FrontendMessage): readonly st
 /** The failure without what was said in secret. `known` is no secret: the name of the user may be the password as well. */
 export function withholdEcho(failure: Failure, secrets: readonly string[], known: readonly string[]): Failure {
   if (failure.kind !== 'refused') return failure
-  const withheld = secrets.filter((secret) => secret.length >= SECRET_LENGTH_MIN && !known.includes(secret))
-  const clean = (text: string) => withheld.reduce((left, secret) => left.replaceAll(secret, WITHHELD), text)
+  const clean = (text: string) => withhold(text, secrets, known)
   return {
     ...failure,
     message: clean(failure.message),
     fields: new Map([...failure.fields].map(([name, value]) => [name, clean(value)])),
   }
+}
+
+/** The same for one text of a server. */
+export function withhold(text: string, secrets: readonly string[], known: readonly string[]): string {
+  const withheld = secrets.filter((secret) => secret.length >= SECRET_LENGTH_MIN && !known.includes(secret))
+  return withheld.reduce((left, secret) => left.replaceAll(secret, WITHHELD), text)
 }
