@@ -12,7 +12,7 @@ import type { Endpoint } from './net/endpoint.ts'
 import type { DeriveKeys } from './net/kdf.ts'
 import type { resolveHost } from './net/resolve.ts'
 import { type TlsOptions, TransportError } from './net/transport.ts'
-import type { Moment, Observe, Sight, Spoken } from './observation.ts'
+import type { Moment, Observe, Onlooker, Sight, Spoken } from './observation.ts'
 import { type PasswordRequest, withWhyNone } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { type RandomBytes, shuffle } from './shuffle.ts'
@@ -88,7 +88,7 @@ export async function makeAttempt(
   runtime: Runtime,
   errand: Errand,
   timeline: TimelineRecorder,
-  observe: Observe | undefined,
+  onlooker: Onlooker | undefined,
 ): Promise<Succeeded | Failed> {
   const { endpoint, tlsOptions, password, settings, deadline, slice } = errand
   const { signal } = slice
@@ -107,7 +107,7 @@ export async function makeAttempt(
   let reading: Promise<Event> | null = null
   /** What must not come back in an error. */
   const told: string[] = []
-  const show = observe && ((sight: Sight) => observe({ ...sight, ...momentOf(timeline, deadline, slice) }))
+  const show = onlooker && ((sight: Sight) => onlooker.observe({ ...sight, ...momentOf(timeline, deadline, slice) }))
   const witness = show && ((spoken: Spoken) => show({ type: 'message', state: state.name, ...spoken }))
   timeline.begin(slice.timeoutMs)
   show?.({ type: 'attemptBegun', endpoint, encryption: errand.attempt.encryption, sliceMs: slice.timeoutMs, goal })
@@ -117,10 +117,7 @@ export async function makeAttempt(
 
   try {
     while (state.name !== 'Ready' && state.name !== 'Cancelled') {
-      const step = await stay(state, effects)
-      const entry = timeline.leave()
-      show?.({ type: 'stateLeft', state: state.name, entry })
-      ;({ state, effects } = step)
+      ;({ state, effects } = await (onlooker === undefined ? stay(state, effects) : lookOn(onlooker, state, effects)))
       timeline.enter(state.name)
       show?.({ type: 'stateEntered', state: state.name })
       if (state.name === 'AwaitingSaslChallenge') mechanism = state.start.mechanism
@@ -130,12 +127,9 @@ export async function makeAttempt(
   } catch (error) {
     // The one place where sockets die.
     wire?.destroy()
-    const met = failureOf(error, deadline, slice)
+    const failure = toldFailureOf(error)
     // What is no failure of a connection is a defect of this library, and must not pass for one.
-    if (met === null) throw error
-    const failure = withWhyNone(met, password)
-    const entry = timeline.leave()
-    show?.({ type: 'stateLeft', state: state.name, entry })
+    if (failure === null) throw error
     show?.({ type: 'attemptEnded', phase: state.name, failure })
     return { failure, phase: state.name, secured, hasAsked, cause: error instanceof Fault ? error.cause : error }
   }
@@ -153,6 +147,22 @@ export async function makeAttempt(
       if (step.state.name === 'Failed') throw failed(step.state)
     } while (step.state.name === since.name)
     return step
+  }
+
+  function lookOn(by: Onlooker, since: State, asked: readonly Effect[]): Promise<Step> {
+    const staying = async () => {
+      try {
+        return await stay(since, asked)
+      } finally {
+        show?.({ type: 'stateLeft', state: since.name, entry: timeline.leave() })
+      }
+    }
+    return by.around === undefined ? staying() : by.around(staying, toldFailureOf)
+  }
+
+  function toldFailureOf(error: unknown): Failure | null {
+    const failure = failureOf(error, deadline, slice)
+    return failure && withWhyNone(failure, password)
   }
 
   /** Do what a transition asked for. What comes of it, if anything, is the next event. */

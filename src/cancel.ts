@@ -5,10 +5,12 @@
  * Manual: #PROTOCOL-FLOW-CANCELING-REQUESTS.
  */
 import { type Errand, failureOf, heartbeatFor, makeAttempt, type Runtime } from './attempt.ts'
+import { debugObserver } from './debug.ts'
+import { hookCancel, onlookerOf, peerOf, type SessionIdentity } from './hooks.ts'
 import { Deadline } from './net/deadline.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { Remote } from './net/transport.ts'
-import { harmless } from './observation.ts'
+import type { Onlooker } from './observation.ts'
 import { passwordOf } from './password-request.ts'
 import { showEndpoint } from './plan.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
@@ -25,6 +27,7 @@ const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
 export interface CancelTarget {
   /** Of the connect's what still holds: TLS with its certificates, and no password, which a cancel request needs none of. */
   readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice'>
+  readonly identity: SessionIdentity
   /** Where it led. */
   readonly remote: Remote
   readonly isSecured: boolean
@@ -33,13 +36,21 @@ export interface CancelTarget {
 }
 
 /** Rejects with HandshakeError, whose phase is a state of the same table. */
-export async function cancelWith(
+export function cancelWith(runtime: Runtime, target: CancelTarget, options: WaitOptions): Promise<void> {
+  const { identity, remote, key } = target
+  const hook = hookCancel(identity, peerOf(remote), key?.processId ?? null)
+  const onlooker = onlookerOf(hook, runtime.observe, debugObserver())
+  const begin = () => run(runtime, target, options, onlooker)
+  return hook === undefined ? begin() : hook.trace(begin)
+}
+
+async function run(
   runtime: Runtime,
   { errand, remote, isSecured, key }: CancelTarget,
   options: WaitOptions,
+  onlooker: Onlooker | undefined,
 ): Promise<void> {
   const { clock } = runtime
-  const observe = runtime.observe && harmless(runtime.observe)
   const startedMs = clock.now()
   let deadline: Deadline | undefined
   const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
@@ -64,7 +75,7 @@ export async function cancelWith(
         slice: deadline,
       },
       timeline,
-      observe,
+      onlooker,
     )
     if ('wire' in outcome) {
       outcome.wire.destroy()
@@ -95,7 +106,7 @@ export async function cancelWith(
 
   function settled(error: unknown): unknown {
     const remainingMs = deadline?.remaining() ?? 0
-    observe?.({ type: 'settled', atMs: timeline.elapsedMs(), remainingMs, error })
+    onlooker?.observe({ type: 'settled', atMs: timeline.elapsedMs(), remainingMs, error })
     return error
   }
 

@@ -17,13 +17,15 @@ import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import { SYSTEM } from './config/surroundings.ts'
 import type { ConnectTarget } from './config/target.ts'
+import { debugObserver } from './debug.ts'
+import { addressOf, type ConnectFacts, hookConnect, onlookerOf, type SessionIdentity } from './hooks.ts'
 import { createKnownServers, type Known } from './known-servers.ts'
-import { Deadline, monotonicClock } from './net/deadline.ts'
+import { type Clock, Deadline, monotonicClock } from './net/deadline.ts'
 import { dial } from './net/dial.ts'
 import { type Endpoint, isIpAddress } from './net/endpoint.ts'
 import { deriveKeys } from './net/kdf.ts'
 import { resolveHost } from './net/resolve.ts'
-import { harmless, type Observe } from './observation.ts'
+import type { Onlooker } from './observation.ts'
 import { type Passwords, readPasswords } from './passwords.ts'
 import { chooseTimeout, isHopeless, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
@@ -73,7 +75,11 @@ export function connect(target: string | ConnectTarget, options: ConnectOptions 
 /** `connect` in a world of one's own. */
 export function connectWith(runtime: Runtime, target: string | ConnectTarget, options: ConnectOptions): Connecting {
   const changedMind = new AbortController()
-  const connecting = run(runtime, target, options, changedMind.signal)
+  const wish = read(runtime.clock, target, options)
+  const hook = hookConnect(() => factsOf(wish))
+  const onlooker = onlookerOf(hook, runtime.observe, debugObserver())
+  const begin = () => run(runtime, wish, options, changedMind.signal, onlooker)
+  const connecting = hook === undefined ? begin() : hook.trace(begin)
   const close = async () => {
     changedMind.abort(new DOMException('close() was called while the connect was under way', 'AbortError'))
     const session = await connecting.catch(() => null)
@@ -82,24 +88,47 @@ export function connectWith(runtime: Runtime, target: string | ConnectTarget, op
   return Object.assign(connecting, { close, [Symbol.asyncDispose]: close })
 }
 
-async function run(
-  runtime: Runtime,
-  target: string | ConnectTarget,
-  options: ConnectOptions,
-  changedMind: AbortSignal,
-): Promise<Session> {
-  const { clock } = runtime
-  const observe = runtime.observe && harmless(runtime.observe)
+/** What the caller wants, or why it cannot be. Read first, so that whoever looks on can be told before anything happens. */
+type Wish = { readonly startedMs: number } & (
+  | { readonly settings: Settings; readonly timeoutMs: number }
+  | { readonly error: unknown }
+)
+
+function read(clock: Clock, target: string | ConnectTarget, options: ConnectOptions): Wish {
+  // It counts from the call, reading the configuration included.
   const startedMs = clock.now()
-  let deadline: Deadline | undefined
-  const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
-  const timeline = new TimelineRecorder({ now: () => clock.now(), startedMs, takeLoopLag })
   try {
     const misuse = findConnectMisuse(options)
     if (misuse !== null) throw new Fault({ kind: 'config', ...misuse })
     const settings = readSettings(target, SYSTEM, options.environment)
-    const timeoutMs = chooseTimeout(settings, options)
-    // It counts from the call, reading the configuration included.
+    return { startedMs, settings, timeoutMs: chooseTimeout(settings, options) }
+  } catch (error) {
+    return { startedMs, error }
+  }
+}
+
+function factsOf(wish: Wish): ConnectFacts {
+  if ('error' in wish) return { endpoints: [], user: null, database: null, timeoutMs: null }
+  const { settings, timeoutMs } = wish
+  const { hosts, user, database } = settings
+  return { endpoints: hosts, user, database, timeoutMs }
+}
+
+async function run(
+  runtime: Runtime,
+  wish: Wish,
+  options: ConnectOptions,
+  changedMind: AbortSignal,
+  onlooker: Onlooker | undefined,
+): Promise<Session> {
+  const { clock } = runtime
+  const { startedMs } = wish
+  let deadline: Deadline | undefined
+  const takeLoopLag = () => deadline?.takeLoopLag() ?? 0
+  const timeline = new TimelineRecorder({ now: () => clock.now(), startedMs, takeLoopLag })
+  try {
+    if ('error' in wish) throw wish.error
+    const { settings, timeoutMs } = wish
     const whole = new Deadline({
       timeoutMs,
       signal: options.signal,
@@ -112,7 +141,7 @@ async function run(
     refuseIfHopeless(whole, options)
     checkFirstQuery(settings, options)
     const { firstQuery = null } = options
-    const session = await visitHosts({ runtime, observe, settings, deadline: whole, timeline, firstQuery })
+    const session = await visitHosts({ runtime, onlooker, settings, deadline: whole, timeline, firstQuery })
     settled(null)
     return session
   } catch (error) {
@@ -132,7 +161,7 @@ async function run(
 
   function settled(error: unknown): unknown {
     const remainingMs = deadline?.remaining() ?? 0
-    observe?.({ type: 'settled', atMs: timeline.elapsedMs(), remainingMs, error })
+    onlooker?.observe({ type: 'settled', atMs: timeline.elapsedMs(), remainingMs, error })
     return error
   }
 }
@@ -140,7 +169,7 @@ async function run(
 /** What the visits of one connect have in common. */
 interface Course {
   readonly runtime: Runtime
-  readonly observe: Observe | undefined
+  readonly onlooker: Onlooker | undefined
   readonly settings: Settings
   readonly deadline: Deadline
   readonly timeline: TimelineRecorder
@@ -184,7 +213,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const password = passwords.of(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
-  const outcome = await makeAttempt(runtime, errand, timeline, course.observe)
+  const outcome = await makeAttempt(runtime, errand, timeline, course.onlooker)
   if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
@@ -255,15 +284,19 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
     attempt: { ...errand.attempt, hasPassword: false, scramKeys: null, earlyQuery: null },
     settings: { keepalives, keyCache, loadBalanceHosts },
   }
+  const { user, database } = settings
+  const identity: SessionIdentity = { server: addressOf(endpoint), user, database }
   const key = state.backendKeyData
   const cancel = (options: WaitOptions) => {
-    return cancelWith(runtime, { errand: lasting, remote: wire.remote, isSecured: state.tls !== null, key }, options)
+    const { remote } = wire
+    return cancelWith(runtime, { errand: lasting, identity, remote, isSecured: state.tls !== null, key }, options)
   }
   const name = nameOf(settings, errand.endpoint)
   if (settings.rememberServers && runtime.knownServers.recall(name) !== 'waits') {
     runtime.knownServers.remember(name, mechanism)
   }
-  return new Session(wire, state, { timeline: timeline.finish(), attempts, clock: runtime.clock, cancel, firstQuery })
+  const { clock } = runtime
+  return new Session(wire, state, { timeline: timeline.finish(), attempts, identity, clock, cancel, firstQuery })
 }
 
 function refuseIfHopeless(deadline: Deadline, { leastMs = 0 }: ConnectOptions): void {

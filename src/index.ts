@@ -5,11 +5,20 @@ export type { PasswordSource } from './config/settings.ts'
 export type { ConnectTarget } from './config/target.ts'
 export { type Connecting, connect } from './connect.ts'
 export { type DeadlineExplanation, explainDeadline, type PlannedVisit } from './explain-deadline.ts'
+export type {
+  CancelContext,
+  ConnectContext,
+  MessageContext,
+  QueryContext,
+  ServerAddress,
+  StateContext,
+} from './hooks.ts'
 export { type Clock, Deadline, type DeadlineOptions } from './net/deadline.ts'
 export { type Orphans, orphans } from './net/orphans.ts'
 export type { Failure, FailureKind } from './protocol/failure.ts'
 export type { ServerReport } from './protocol/response-fields.ts'
 export type { ProtocolVersion } from './protocol/startup.ts'
+export type { MessageView } from './redact.ts'
 export { type BackendKey, Session } from './session.ts'
 export { type FailedAttempt, HandshakeError, SessionError } from './state/errors.ts'
 export type { SessionWanted } from './state/handshake/session-wanted.ts'

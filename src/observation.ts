@@ -71,6 +71,19 @@ export type Observation =
 
 export type Observe = (observation: Observation) => void
 
+/** Whoever looks on at one connect or one cancel request. */
+export interface Onlooker {
+  readonly observe: Observe
+  /** Goes around each state, from when it is entered until it is left, and hands on what comes of it. */
+  readonly around: Around | undefined
+}
+
+/** `failureOf` says what an error is, as data; null for a defect of ours. */
+export type Around = <T extends { readonly state: { readonly name: StateName } }>(
+  stay: () => Promise<T>,
+  failureOf: (error: unknown) => Failure | null,
+) => Promise<T>
+
 /**
  * An observer that cannot harm: what it throws changes nothing of the connect. It is not swallowed either: as with
  * node:diagnostics_channel, it becomes the process's 'uncaughtException', in the next tick.

@@ -2,6 +2,7 @@
  * What you hold after ReadyForQuery. The rules of the query cycle are in state/session/table.ts; this
  * listens, does what they ask for, and hands the results to whoever asked.
  */
+import { hookQuery, isQueryHooked, type SessionIdentity } from './hooks.ts'
 import { type Clock, Deadline } from './net/deadline.ts'
 import { TransportError } from './net/transport.ts'
 import { decodeBackend } from './protocol/backend.ts'
@@ -44,6 +45,7 @@ export class BackendKey {
 interface Origin {
   readonly timeline: Timeline
   readonly attempts: readonly FailedAttempt[]
+  readonly identity: SessionIdentity
   readonly clock: Clock
   readonly cancel: (options: WaitOptions) => Promise<void>
   readonly firstQuery: FirstQuery | null
@@ -77,6 +79,7 @@ export class Session implements AsyncDisposable {
   readonly firstResult: Promise<readonly QueryResult[]> | null
 
   readonly #wire: Wire
+  readonly #identity: SessionIdentity
   readonly #clock: Clock
   readonly #cancel: Origin['cancel']
   /** Ends the listening. Its reason is never shown. */
@@ -93,8 +96,10 @@ export class Session implements AsyncDisposable {
   readonly #onIdle: (() => void)[] = []
 
   /** Made by connect(), which hands over the wire and all that the server said. */
-  constructor(wire: Wire, ready: StateOf<'Ready'>, { timeline, attempts, clock, cancel, firstQuery }: Origin) {
+  constructor(wire: Wire, ready: StateOf<'Ready'>, origin: Origin) {
+    const { timeline, attempts, identity, clock, cancel, firstQuery } = origin
     this.#wire = wire
+    this.#identity = identity
     this.#clock = clock
     this.#cancel = cancel
     this.#state = { name: 'Idle', transactionStatus: ready.transactionStatus }
@@ -154,7 +159,13 @@ export class Session implements AsyncDisposable {
     })
   }
 
-  #ask(text: string, { timeoutMs, signal }: WaitOptions): Promise<readonly QueryResult[]> {
+  #ask(text: string, options: WaitOptions): Promise<readonly QueryResult[]> {
+    if (!isQueryHooked()) return this.#enqueue(text, options)
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options
+    return hookQuery(this.#identity, text, timeoutMs, () => this.#enqueue(text, options))
+  }
+
+  #enqueue(text: string, { timeoutMs, signal }: WaitOptions): Promise<readonly QueryResult[]> {
     return new Promise((resolve, reject) => {
       const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
       const job: Job = { text, deadline, collector: new ResultCollector(), resolve, reject, error: null }
