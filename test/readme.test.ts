@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md']
+const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md', 'docs/hooks.md']
 const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
 const folder = mkdtempSync(join(tmpdir(), 'readme-'))
 
@@ -14,8 +14,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('what a reader copies', () => {
   it('compiles under the strictest settings', () => {
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-    const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => String(code))
+    const pages = ['README.md', 'docs/hooks.md'].map((page) => readFileSync(join(ROOT, page), 'utf8')).join('\n')
+    const examples = [...pages.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => String(code))
     expect(examples.length).toBeGreaterThan(1)
     for (const [index, code] of examples.entries())
       writeFileSync(join(folder, `example-${index}.mts`), `${code}\nexport {}\n`)
