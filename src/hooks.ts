@@ -154,15 +154,15 @@ export function peerOf(remote: Remote): ServerAddress | null {
 }
 
 /** Follows one connect or one cancel request. */
-export interface Hook {
+export interface Hook<T> {
   readonly observe: Observe
   readonly around: Around | undefined
   /** Publishes `run` as one operation. */
-  readonly trace: <T>(run: () => Promise<T>) => Promise<T>
+  readonly trace: (run: () => Promise<T>) => Promise<T>
 }
 
 /** undefined: nobody has subscribed to anything. */
-export function hookConnect(factsOf: () => ConnectFacts): Hook | undefined {
+export function hookConnect(factsOf: () => ConnectFacts): Hook<Session> | undefined {
   if (!(connects.hasSubscribers || hasFollowers())) return undefined
   const { endpoints, ...facts } = factsOf()
   const context: Draft<ConnectContext> = {
@@ -183,14 +183,18 @@ export function hookConnect(factsOf: () => ConnectFacts): Hook | undefined {
   const onPeer = (peer: ServerAddress | null) => {
     context.peer = peer
   }
-  const trace: Hook['trace'] = (run) => {
+  const tell = ({ timeline, attempts }: Session | HandshakeError) => {
+    context.timeline = timeline
+    context.attempts = attempts
+  }
+  const trace: Hook<Session>['trace'] = (run) => {
     return connects.tracePromise(async () => {
       try {
         const session = await run()
-        Object.assign(context, storyOf(session))
+        tell(session)
         return session
       } catch (error) {
-        Object.assign(context, storyOf(error))
+        if (error instanceof HandshakeError) tell(error)
         throw error
       }
     }, context)
@@ -203,15 +207,15 @@ export function hookCancel(
   identity: SessionIdentity,
   peer: ServerAddress | null,
   processId: number | null,
-): Hook | undefined {
+): Hook<void> | undefined {
   if (!(cancels.hasSubscribers || hasFollowers())) return undefined
   const context: Draft<CancelContext> = { operation: 'cancel', ...identity, peer, processId, timeline: [] }
-  const trace: Hook['trace'] = (run) => {
+  const trace: Hook<void>['trace'] = (run) => {
     return cancels.tracePromise(async () => {
       try {
-        return await run()
+        await run()
       } catch (error) {
-        context.timeline = storyOf(error).timeline
+        if (error instanceof HandshakeError) context.timeline = error.timeline
         throw error
       }
     }, context)
@@ -244,12 +248,13 @@ export function hookQuery<T>(
 
 /** Everybody who looks on at one operation; undefined: nobody does. */
 export function onlookerOf(
-  hook: Hook | undefined,
+  hook: Pick<Hook<unknown>, 'observe' | 'around'> | undefined,
   observe: Observe | undefined,
   debug: Observe | undefined,
 ): Onlooker | undefined {
   if (hook === undefined && observe === undefined && debug === undefined) return undefined
-  const observers = [hook?.observe, observe && harmless(observe), debug].filter((one) => one !== undefined)
+  // Each by itself: if one of them throws, the others see it all the same.
+  const observers = [hook?.observe, observe, debug].filter((one) => one !== undefined).map(harmless)
   return {
     observe: (observation) => {
       for (const one of observers) one(observation)
@@ -267,7 +272,7 @@ function follow(
   parent: ConnectContext | CancelContext,
   serverOf: (endpoint: Endpoint) => ServerAddress,
   onPeer: (peer: ServerAddress | null) => void,
-): Pick<Hook, 'observe' | 'around'> {
+): Pick<Hook<unknown>, 'observe' | 'around'> {
   const redactor = new Redactor()
   let begun: Extract<Observation, { type: 'attemptBegun' }>
   let server: ServerAddress
@@ -353,9 +358,4 @@ function follow(
 function told({ state, entry }: StateContext, failure: Failure, error: unknown): HandshakeError {
   const cause = error instanceof Fault ? error.cause : error
   return new HandshakeError(state, failure, entry === null ? [] : [entry], [], cause === undefined ? {} : { cause })
-}
-
-function storyOf(end: unknown): { readonly timeline: Timeline; readonly attempts: readonly FailedAttempt[] } {
-  const { timeline = [], attempts = [] } = end as Partial<HandshakeError>
-  return { timeline, attempts }
 }
