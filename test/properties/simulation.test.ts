@@ -16,7 +16,7 @@ import { withClock, withTransport } from './spoil.ts'
 
 const kept = JSON.parse(readFileSync(new URL('seeds.json', import.meta.url), 'utf8')) as readonly number[]
 /** They are run once, for all the tests below, on a machine that may be busy. */
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const seeds = seedsOf(kept, 3_000)
 const reports = simulateAll(seeds.map(planOf))
