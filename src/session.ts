@@ -113,7 +113,7 @@ export class Session implements AsyncDisposable {
     this.attempts = attempts
     wire.enterSession()
     const isSent = ready.earlyQuery !== null && ready.authenticationMethod === 'scram-sha-256'
-    if (isSent) this.#state = { name: 'AwaitingResponse' }
+    if (isSent) this.#state = { name: 'AwaitingResponse', hasBegun: false }
     this.firstResult = firstQuery && this.#ask(firstQuery.text, firstQuery)
     // It may be asked for later, or never.
     this.firstResult?.catch(() => {})

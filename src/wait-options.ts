@@ -23,7 +23,8 @@ export interface ConnectOptions extends WaitOptions {
   /**
    * A query whose result is wanted as soon as can be: `session.firstResult`. In verified TLS (sslmode=verify-full), or if it is
    * allowed to be read by whoever answers, it leaves in the flight of SCRAM's last message, and saves a round trip. If the
-   * connect fails after that, the query may have run; it is not sent to another host. Not with `targetSessionAttrs`.
+   * connect fails after that, the query may have run, and is not sent again, unless the server has refused: then it has not
+   * read so far. Not with `targetSessionAttrs`.
    */
   readonly firstQuery?: FirstQuery | undefined
 }

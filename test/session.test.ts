@@ -120,6 +120,15 @@ describe('query', () => {
     await expect(session.query('good')).resolves.toHaveLength(1)
   })
 
+  it('gives no query the answer of another one, though ReadyForQuery comes twice', async () => {
+    const { session, server } = await sessionWith()
+    server.send(READY)
+    const first = errorOf(session.query('first'))
+    const second = errorOf(session.query('second'))
+    expect(await first).toMatchObject({ failure: { kind: 'misbehaved', received: 'ReadyForQuery' } })
+    expect(await second).toMatchObject({ failure: { kind: 'misbehaved' } })
+  })
+
   it('serves calls in the order in which they were made, one at a time', async () => {
     const { session, server } = await sessionWith()
     const first = session.query('first')

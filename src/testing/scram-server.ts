@@ -47,7 +47,8 @@ export class ScramServer {
     const text = Buffer.from(clientFirst).toString()
     // gs2-header: flag, authorization identity, each with a comma behind it.
     this.#clientFirstBare = text.slice(text.indexOf(',', text.indexOf(',') + 1) + 1)
-    const clientNonce = this.#clientFirstBare.slice(this.#clientFirstBare.indexOf('r=') + 2)
+    // Behind the name, in which an equals sign is written =3D, and 'r=' may stand all the same.
+    const clientNonce = this.#clientFirstBare.slice(this.#clientFirstBare.indexOf(',r=') + 3)
     const { iterations = 16, serverFirst = honestServerFirst } = this.#options
     const parts = { clientNonce, nonce: `${clientNonce}server`, salt: SALT.toString('base64'), iterations }
     this.#serverFirst = Buffer.from(serverFirst(parts))

@@ -20,9 +20,13 @@ export const TIMEOUT_MS = 1_000
 const SERVER: ServerPlan = {
   method: 'trust',
   tls: 'off',
+  certificate: 'ecdsa-with-SHA256',
+  bindsChannel: false,
+  refusesEarlySasl: false,
   version: '3.0',
   sendsKey: true,
   isStandby: false,
+  isReadOnly: false,
   reportsStandby: false,
   parameters: 0,
   notices: 0,
@@ -31,7 +35,7 @@ const SERVER: ServerPlan = {
 /** One server behind one address of one name; everything is at once. */
 export function planFor(server: Partial<ServerPlan> = {}, client: Partial<Plan['client']> = {}): Plan {
   const network = { patienceMs: 0, pieceBytesMax: 10_000, backPressure: false }
-  const address = { dial: 'opens', server: { ...SERVER, ...server }, network, fault: null } as const
+  const address = { dial: 'opens', family: 4, server: { ...SERVER, ...server }, network, fault: null } as const
   return {
     seed: 1,
     client: {
@@ -42,12 +46,19 @@ export function planFor(server: Partial<ServerPlan> = {}, client: Partial<Plan['
       minVersion: '3.0',
       maxVersion: '3.0',
       wanted: 'any',
+      channelBinding: 'prefer',
+      loadBalanceHosts: 'disable',
+      earlySasl: true,
+      remembers: null,
+      bringsKeys: false,
+      firstQuery: null,
       passwordMs: null,
       derivationMs: 0,
       ...client,
     },
-    hosts: [{ name: 'db.example', lookup: 'answers', lookupMs: 0, addresses: [address] }],
+    hosts: [{ name: 'db.example', written: 'name', lookup: 'answers', lookupMs: 0, addresses: [address] }],
     interruption: null,
+    afterwards: null,
     expected: null,
   }
 }
@@ -58,6 +69,8 @@ const REQUEST = 9
 const MD5_REQUEST = 13
 /** 'R', length, code, 'SCRAM-SHA-256' and NUL, NUL. */
 const SASL = 9 + 14 + 1
+/** With 'SCRAM-SHA-256-PLUS' and NUL before it. */
+const SASL_PLUS = 9 + 19 + 14 + 1
 /** 'R', length, code, 'r=' and 24 + 6 characters, ',s=' and 24, ',i=16'. */
 const SASL_CONTINUE = 9 + 32 + 27 + 5
 /** 'R', length, code, 'v=' and 44 characters. */
@@ -66,6 +79,8 @@ const SASL_FINAL = 9 + 46
 const SERVER_VERSION = 5 + 15 + 5
 /** 'S', length, 'in_hot_standby' and NUL, 'off' and NUL. */
 const IN_HOT_STANDBY = 5 + 15 + 4
+/** 'S', length, 'default_transaction_read_only' and NUL, 'off' and NUL. */
+const READ_ONLY = 5 + 30 + 4
 /** 'K', length, process ID, four bytes; under 3.2 PostgreSQL sends 32. */
 const KEY = 5 + 4 + 4
 const KEY_32 = 5 + 4 + 32
@@ -103,6 +118,20 @@ export const PROFILES: readonly Profile[] = [
     stretches: [[1, 'AwaitingTlsReply'], [0, 'SecuringTransport'], ...SCRAM, GREETING],
   },
   {
+    name: 'SCRAM bound to TLS',
+    plan: planFor(
+      { method: 'scram-sha-256', tls: 'on', bindsChannel: true },
+      { sslmode: 'require', channelBinding: 'require' },
+    ),
+    stretches: [
+      [1, 'AwaitingTlsReply'],
+      [0, 'SecuringTransport'],
+      [SASL_PLUS, 'AwaitingAuthentication'],
+      ...SCRAM.slice(1),
+      GREETING,
+    ],
+  },
+  {
     name: 'SCRAM in TLS from the first byte',
     plan: planFor({ method: 'scram-sha-256', tls: 'direct' }, { sslmode: 'verify-full' }),
     stretches: [[0, 'SecuringTransport'], ...SCRAM, GREETING],
@@ -135,7 +164,7 @@ export const PROFILES: readonly Profile[] = [
     plan: planFor({ reportsStandby: true }, { wanted: 'primary' }),
     stretches: [
       [REQUEST, 'AwaitingAuthentication'],
-      [SERVER_VERSION + IN_HOT_STANDBY + KEY + READY, 'AwaitingReady'],
+      [SERVER_VERSION + IN_HOT_STANDBY + READ_ONLY + KEY + READY, 'AwaitingReady'],
     ],
   },
   {

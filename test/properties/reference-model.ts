@@ -119,8 +119,8 @@ function* authenticate(client: Client, isSecured: boolean): Conversation<{ metho
   let version: string = client.newestVersion
   let said = yield* hear(['StartupMessage'])
   // "the highest supported minor version": lower than what was asked for, and 3.1 was never one. A reading: it comes first, as
-  // "followed by [...] a message indicating the success or failure of authentication" has it, and #PROTOCOL-FLOW-START-UP where
-  // it lists the messages of each phase; one sentence there allows it behind AuthenticationOk too.
+  // "After this message, the authentication will continue using the version indicated by the server" has it, and
+  // #PROTOCOL-FLOW-START-UP where it lists the messages of each phase; one sentence there allows it behind AuthenticationOk too.
   if (said.type === 'NegotiateProtocolVersion') {
     if (said.newest !== 0x30000 || version === '3.0') throw new Over('unlawful')
     if (client.oldestVersion === '3.2') throw new Over('incompatible')
@@ -154,7 +154,7 @@ function* authenticate(client: Client, isSecured: boolean): Conversation<{ metho
 
 /** #SASL-SCRAM-SHA-256. */
 function* scram({ password }: Client, isSecured: boolean, mechanisms: readonly string[]): Conversation<void> {
-  // "SCRAM-SHA-256-PLUS is only offered over TLS": without it, somebody is between us.
+  // A reading: "if the server is built with SSL support" says less, but PostgreSQL offers it in TLS only, and libpq ends here too.
   if (mechanisms.includes('SCRAM-SHA-256-PLUS') && !isSecured) throw new Over('unlawful')
   if (!mechanisms.some((one) => /^SCRAM-SHA-256(-PLUS)?$/.test(one))) throw new Over('incompatible')
   if (!password) throw new Over('config')

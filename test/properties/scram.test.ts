@@ -34,6 +34,8 @@ import {
   completeScram,
   type ScramExchange,
 } from '../../src/testing/arbitraries/index.ts'
+import { endPointOf } from '../../src/testing/certificate-shape.ts'
+import { ScramServer } from '../../src/testing/index.ts'
 import { judge, makeVerifier, type Verifier } from '../auth/scram-server.ts'
 import { play } from '../testing/arbitraries/play.ts'
 import { check } from './check.ts'
@@ -117,6 +119,20 @@ describe('completeness', () => {
       }),
     )
   })
+})
+
+it('scram-26: whatever a client calls itself behind n=, it is let in, and the name is signed', () => {
+  check(
+    fc.property(arbitraryScramExchange({ userName: 'sometimes' }), (exchange) => {
+      const { clientFirst: first, serverFirst, clientFinal, serverFinal, clientNonce, finalExtension } = exchange
+      const final = judge(verifierOf(exchange), first, serverFirst, clientFinal, sideOf(exchange))
+      expect(`${final?.toString()}${finalExtension}`).toBe(serverFinal.toString())
+      const renamed = completeScram({ ...exchange, userName: `${exchange.userName}x` })
+      expect(judge(verifierOf(exchange), first, serverFirst, renamed.clientFinal, sideOf(exchange))).toBeNull()
+      const server = new ScramServer({ password: exchange.password.normalized })
+      expect(server.first(first).toString()).toContain(`r=${clientNonce}server,`)
+    }),
+  )
 })
 
 describe('soundness', () => {
@@ -314,10 +330,14 @@ describe('SASLprep', () => {
 describe('channel binding', () => {
   it('scram-19: covers every bit of the certificate: with another one, the server refuses our proof', () => {
     check(
-      fc.property(arbitraryServerProfile(), arbitraryScramExchange(), place, ({ certificate }, exchange, where) => {
+      fc.property(arbitraryServerProfile(), arbitraryScramExchange(), place, (profile, exchange, where) => {
+        const { certificate, signature } = profile
         const endPoint = tlsServerEndPoint(certificate)
-        expect(endPoint).toEqual(new Uint8Array(createHash('sha256').update(certificate).digest()))
-        const bound = completeScram({ ...exchange, flag: 'p', endPoint: Buffer.from(endPoint ?? []) })
+        // Taken by another table: whoever signs with RSA or ECDSA names a hash, Ed25519 names none.
+        const expected = endPointOf(signature, certificate)
+        expect(endPoint === null ? null : Buffer.from(endPoint)).toEqual(expected)
+        if (endPoint === null) return
+        const bound = completeScram({ ...exchange, flag: 'p', endPoint: Buffer.from(endPoint) })
         const { start, proof } = lead(bound)
         const others = Buffer.from(certificate)
         const bit = where % (8 * others.length)
@@ -325,7 +345,7 @@ describe('channel binding', () => {
         const judgedBy = (shown: Buffer) =>
           judge(verifierOf(bound), clientFirst(start), bound.serverFirst, proof.clientFinal, {
             mechanism: 'SCRAM-SHA-256-PLUS',
-            endPoint: createHash('sha256').update(shown).digest(),
+            endPoint: endPointOf(signature, shown),
           })
         expect(judgedBy(certificate)).not.toBeNull()
         expect(judgedBy(others)).toBeNull()

@@ -8,15 +8,15 @@ import { readFileSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
 import type { Runtime } from '../../src/attempt.ts'
 import { HandshakeError } from '../../src/index.ts'
-import type { Transport } from '../../src/net/transport.ts'
 import { AWAITED } from '../../src/state/handshake/table.ts'
 import { type Plan, planOf, type SimulationReport, scramKeys, simulate, simulateAll } from '../../src/testing/index.ts'
 import { atServer, planFor } from './profiles.ts'
 import { seedsOf } from './runs.ts'
+import { withClock, withTransport } from './spoil.ts'
 
 const kept = JSON.parse(readFileSync(new URL('seeds.json', import.meta.url), 'utf8')) as readonly number[]
 /** They are run once, for all the tests below, on a machine that may be busy. */
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const seeds = seedsOf(kept, 3_000)
 const reports = simulateAll(seeds.map(planOf))
@@ -62,38 +62,6 @@ it('simulation-04: every kind of failure is met, and every state in which one ca
   )
   expect([...phases]).toEqual(expect.arrayContaining(waiting.map(([name]) => name)))
 })
-
-/** A world in which every connection is changed on its way to the client. */
-function withTransport(change: (transport: Transport) => Partial<Transport>): (runtime: Runtime) => Runtime {
-  return (runtime) => ({
-    ...runtime,
-    dial: async (...given) => {
-      const transport = await runtime.dial(...given)
-      const own: Transport = {
-        remote: transport.remote,
-        read: (signal) => transport.read(signal),
-        write: (bytes, signal) => transport.write(bytes, signal),
-        startTls: (options, signal) => transport.startTls(options, signal),
-        enterSession: () => transport.enterSession(),
-        destroy: () => transport.destroy(),
-      }
-      return { ...own, ...change(transport) }
-    },
-  })
-}
-
-/** A clock that differs from the world's. */
-function withClock(change: (clock: Runtime['clock']) => Partial<Runtime['clock']>): (runtime: Runtime) => Runtime {
-  return (runtime) => {
-    const { clock } = runtime
-    const own: Runtime['clock'] = {
-      now: () => clock.now(),
-      setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
-      afterPoll: (callback) => clock.afterPoll(callback),
-    }
-    return { ...runtime, clock: { ...own, ...change(clock) } }
-  }
-}
 
 const PASSWORD_BYTES = Buffer.from('correct-horse-battery-staple')
 const scram: Plan = { ...planFor({ method: 'scram-sha-256' }), expected: { outcome: 'ready' } }

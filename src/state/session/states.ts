@@ -11,7 +11,8 @@ export type TransactionStatus = 'I' | 'T' | 'E'
 
 export type SessionState =
   | { readonly name: 'Idle'; readonly transactionStatus: TransactionStatus }
-  | { readonly name: 'AwaitingResponse' }
+  /** Whether anything has come that responds to the query. */
+  | { readonly name: 'AwaitingResponse'; readonly hasBegun: boolean }
   | { readonly name: 'ReadingRows'; readonly columnCount: number }
   | { readonly name: 'CopyingOut' }
   | { readonly name: 'RefusingCopyIn' }

@@ -19,12 +19,12 @@ const onReady = (_state: unknown, { status }: SessionEventOf<'ReadyForQuery'>) =
   to({ name: 'Idle', transactionStatus: status }, { do: 'settleQuery' })
 
 const onComplete = (_state: unknown, { commandTag }: SessionEventOf<'CommandComplete'>) =>
-  to({ name: 'AwaitingResponse' }, { do: 'completeResult', commandTag })
+  to({ name: 'AwaitingResponse', hasBegun: true }, { do: 'completeResult', commandTag })
 
 const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent, SessionEffect> = {
   Idle: {
     SendQuery: (_state, { text }) =>
-      to({ name: 'AwaitingResponse' }, { do: 'send', message: { type: 'Query', query: text } }),
+      to({ name: 'AwaitingResponse', hasBegun: false }, { do: 'send', message: { type: 'Query', query: text } }),
     SendTerminate: () => to({ name: 'Terminating' }, { do: 'send', message: { type: 'Terminate' } }),
     ErrorResponse: (state, event) => to(state, { do: 'reportNotice', report: survivable(event) }),
   },
@@ -33,7 +33,8 @@ const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent,
     RowDescription: (_state, { columns }) =>
       to({ name: 'ReadingRows', columnCount: columns.length }, { do: 'describe', columns }),
     CommandComplete: onComplete,
-    EmptyQueryResponse: (state) => to(state, { do: 'completeResult', commandTag: '' }),
+    EmptyQueryResponse: () =>
+      to({ name: 'AwaitingResponse', hasBegun: true }, { do: 'completeResult', commandTag: '' }),
     CopyOutResponse: () => to({ name: 'CopyingOut' }),
     CopyInResponse: () =>
       to(
@@ -41,7 +42,18 @@ const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent,
         { do: 'send', message: { type: 'CopyFail', reason: 'a query text carries no data for COPY FROM STDIN' } },
       ),
     ErrorResponse: onError,
-    ReadyForQuery: onReady,
+    ReadyForQuery: (state, event) => {
+      // #PROTOCOL-FLOW-SIMPLE-QUERY: "one or more response messages [...] and finally a ReadyForQuery". One that is left over
+      // from before would end this query without its answer, and give that to the next one.
+      if (!state.hasBegun) {
+        throw new Fault({
+          kind: 'misbehaved',
+          expected: ['a response to the query before ReadyForQuery'],
+          received: 'ReadyForQuery',
+        })
+      }
+      return onReady(state, event)
+    },
   },
 
   ReadingRows: {
@@ -61,7 +73,7 @@ const TRANSITIONS: Transitions<typeof SESSION_TABLE, SessionState, SessionEvent,
 
   CopyingOut: {
     CopyData: (state, { data }) => to(state, { do: 'addCopyData', data }),
-    CopyDone: () => to({ name: 'AwaitingResponse' }),
+    CopyDone: () => to({ name: 'AwaitingResponse', hasBegun: true }),
     ErrorResponse: onError,
   },
 

@@ -21,8 +21,11 @@ export function handshakeScript(handshake: Handshake | FaultyHandshake, tls?: Se
     let honest = isFaulty ? handshake.honest : handshake
     if (tls !== undefined) {
       const certificate = new X509Certificate(tls.certificate).raw
-      honest = completeHandshake({ ...honest, profile: { ...honest.profile, certificate } })
+      // Ours are signed with ECDSA and SHA-256.
+      const profile = { ...honest.profile, certificate, signature: 'ecdsa-with-SHA256' } as const
+      honest = completeHandshake({ ...honest, profile })
     }
+    if (honest.client.directTls) await startTls(peer)
     const flightsOf = () => (isFaulty ? faultyHandshake(honest, handshake.choice) : honest).flights
 
     for (let index = 0; index < flightsOf().length; index++) {
@@ -31,12 +34,14 @@ export function handshakeScript(handshake: Handshake | FaultyHandshake, tls?: Se
       if (clientFirst !== null) honest = answering(honest, clientFirst)
       const bytes = flightsOf()[index]?.bytes ?? Buffer.alloc(0)
       await peer.sendBytes(bytes)
-      if (waitsFor === 'SSLRequest' && bytes.toString('latin1') === 'S') {
-        if (tls === undefined) throw new TypeError('a handshake in TLS needs a certificate')
-        await peer.startTls(tls)
-      }
+      if (waitsFor === 'SSLRequest' && bytes.toString('latin1') === 'S') await startTls(peer)
     }
     if (isFaulty) peer.fin()
+  }
+
+  async function startTls(peer: Peer): Promise<void> {
+    if (tls === undefined) throw new TypeError('a handshake in TLS needs a certificate')
+    await peer.startTls(tls)
   }
 }
 

@@ -4,9 +4,9 @@
  *
  * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-FLOW-SSL, #SASL-AUTHENTICATION.
  */
-import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import type { BackendMessage } from '../../protocol/backend.ts'
+import { endPointOf } from '../certificate-shape.ts'
 import { encodeBackend } from '../encode-backend.ts'
 import { arbitraryText } from './message.ts'
 import { arbitraryScramParts, completeScram, type ScramExchange, type ScramParts } from './scram-exchange.ts'
@@ -19,6 +19,10 @@ export interface HandshakeClient {
   readonly protocolVersion: '3.0' | '3.2'
   /** 'preferred': plaintext if the server says no. 'required' is only met with a server that speaks TLS. */
   readonly encryption: 'off' | 'preferred' | 'required'
+  /** TLS from the first byte (sslnegotiation=direct), which PostgreSQL has since version 17. Only where TLS is required. */
+  readonly directTls: boolean
+  /** 'require' is only met where SCRAM can be bound; 'prefer' is not where it is offered and the certificate names no hash. */
+  readonly channelBinding: 'disable' | 'prefer' | 'require'
 }
 
 /** All that a handshake is made from. */
@@ -72,6 +76,8 @@ export function arbitraryHandshake(): fc.Arbitrary<Handshake> {
             database: arbitraryText(12, 1),
             protocolVersion: fc.constantFrom('3.0', '3.2'),
             encryption: fc.constantFrom('off', 'preferred', 'required'),
+            directTls: fc.boolean(),
+            channelBinding: fc.constantFrom('disable', 'prefer', 'require'),
           },
           { noNullPrototype: true },
         ),
@@ -82,10 +88,24 @@ export function arbitraryHandshake(): fc.Arbitrary<Handshake> {
       },
       { noNullPrototype: true },
     )
-    .map(({ client, ...parts }) => {
-      const isImpossible = client.encryption === 'required' && !parts.profile.speaksTls
-      return completeHandshake({ ...parts, client: isImpossible ? { ...client, encryption: 'preferred' } : client })
-    })
+    .map(({ client, ...parts }) => completeHandshake({ ...parts, client: suited(client, parts.profile) }))
+}
+
+/** The client with nothing that this server cannot have. */
+function suited(client: HandshakeClient, profile: ServerProfile): HandshakeClient {
+  const encryption = client.encryption === 'required' && !profile.speaksTls ? 'preferred' : client.encryption
+  const isModern = profile.serverVersion === '17.6' || profile.serverVersion === '18.4'
+  const isOffered =
+    profile.method === 'scram-sha-256' && profile.bindsChannel && profile.speaksTls && encryption !== 'off'
+  const hasEndPoint = endPointOf(profile.signature, profile.certificate) !== null
+  const { channelBinding } = client
+  const isImpossible = channelBinding === 'require' ? !isOffered || !hasEndPoint : isOffered && !hasEndPoint
+  return {
+    ...client,
+    encryption,
+    directTls: client.directTls && isModern && encryption === 'required',
+    channelBinding: isImpossible ? 'disable' : channelBinding,
+  }
 }
 
 /** What these two say to each other. With other parts, it is what they would have said then. */
@@ -96,7 +116,7 @@ export function completeHandshake(parts: HandshakeParts): Handshake {
   const exchange = profile.method === 'scram-sha-256' ? completeScram(scramPartsOf(parts, isSecured)) : null
 
   const flights: Flight[] = []
-  if (client.encryption !== 'off') {
+  if (client.encryption !== 'off' && !client.directTls) {
     flights.push({ waitsFor: 'SSLRequest', messages: [], bytes: Buffer.from(profile.speaksTls ? 'S' : 'N') })
   }
   const opening: BackendMessage[] = []
@@ -127,11 +147,11 @@ export function completeHandshake(parts: HandshakeParts): Handshake {
   return { ...parts, isSecured, negotiated, exchange, flights }
 }
 
-/** A client that can bind the channel does so if it is offered, and says that it could have if it is not. */
-function scramPartsOf({ profile, scram }: HandshakeParts, isSecured: boolean): ScramParts {
-  if (!isSecured) return { ...scram, flag: 'n' }
-  if (!profile.bindsChannel) return { ...scram, flag: 'y' }
-  return { ...scram, flag: 'p', endPoint: createHash('sha256').update(profile.certificate).digest() }
+/** A client that may bind the channel does so if it is offered, and says that it could have if it is not. */
+function scramPartsOf({ profile, client, scram }: HandshakeParts, isSecured: boolean): ScramParts {
+  if (!isSecured || client.channelBinding === 'disable') return { ...scram, flag: 'n' }
+  const endPoint = endPointOf(profile.signature, profile.certificate)
+  return profile.bindsChannel && endPoint !== null ? { ...scram, flag: 'p', endPoint } : { ...scram, flag: 'y' }
 }
 
 /** Between AuthenticationOk and the end: parameters, notices and the key, in turn. */

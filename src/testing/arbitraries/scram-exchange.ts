@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import fc from 'fast-check'
+import { arbitraryText } from './message.ts'
 import { arbitraryPassword, type Password } from './password.ts'
 
 /** What both sides bring along. */
@@ -13,7 +14,10 @@ export interface ScramParts {
   readonly flag: 'n' | 'y' | 'p'
   /** The hash of the server's certificate (RFC 5929 section 4.1). Used under 'p'. */
   readonly endPoint: Buffer
-  /** What the client calls itself behind `n=`. libpq leaves it empty, since the StartupMessage has said it. */
+  /**
+   * What the client calls itself behind `n=`, with RFC 5802's =2C and =3D. libpq leaves it empty, since the StartupMessage has
+   * said it; PostgreSQL ignores whatever stands there, and signs it.
+   */
   readonly userName: string
   readonly clientNonce: string
   /** What the server adds to it. */
@@ -53,18 +57,26 @@ const EXTENSION = fc.oneof(
  * fc.assert(fc.property(arbitraryScramExchange(), ({ serverFirst, clientNonce }) =>
  *   serverFirst.toString().startsWith(`r=${clientNonce}`)))
  */
-export function arbitraryScramExchange(): fc.Arbitrary<ScramExchange> {
-  return arbitraryScramParts().map(completeScram)
+export function arbitraryScramExchange(options: ScramExchangeOptions = {}): fc.Arbitrary<ScramExchange> {
+  return arbitraryScramParts(options).map(completeScram)
 }
 
+export interface ScramExchangeOptions {
+  /** Whether the client says a name behind `n=`: 'never', as libpq, or 'sometimes', as others do. Default: 'never'. */
+  readonly userName?: 'never' | 'sometimes'
+}
+
+/** saslname of RFC 5802 section 7: what has a meaning in the message is written otherwise. */
+const SASLNAME = arbitraryText(12).map((name) => name.replaceAll('=', '=3D').replaceAll(',', '=2C'))
+
 /** The parts alone, for whoever has to know some of them first. */
-export function arbitraryScramParts(): fc.Arbitrary<ScramParts> {
+export function arbitraryScramParts({ userName = 'never' }: ScramExchangeOptions = {}): fc.Arbitrary<ScramParts> {
   return fc.record(
     {
       password: arbitraryPassword(),
       flag: fc.constantFrom('n', 'y', 'p'),
       endPoint: bytes(32, 64),
-      userName: fc.constant(''),
+      userName: userName === 'never' ? fc.constant('') : SASLNAME,
       clientNonce: fc.string({ unit: PRINTABLE, minLength: 18, maxLength: 30 }),
       serverNonce: fc.string({ unit: PRINTABLE, minLength: 1, maxLength: 30 }),
       salt: bytes(0, 32),

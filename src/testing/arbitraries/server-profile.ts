@@ -3,6 +3,7 @@
  * nothing of the client.
  */
 import fc from 'fast-check'
+import { CERTIFICATE_SIGNATURES, type CertificateSignature, certificateShape } from '../certificate-shape.ts'
 import { arbitraryText } from './message.ts'
 
 export interface ServerProfile {
@@ -15,8 +16,10 @@ export interface ServerProfile {
   readonly speaksTls: boolean
   /** Whether it offers SCRAM-SHA-256-PLUS inside TLS. Some poolers do not. */
   readonly bindsChannel: boolean
-  /** DER with the shape of a certificate, signed with ecdsa-with-SHA256; nobody has signed it. */
+  /** DER with the shape of a certificate; nobody has signed it. */
   readonly certificate: Buffer
+  /** How it is signed, which decides what SCRAM is bound to; with Ed25519 it cannot be bound. */
+  readonly signature: CertificateSignature
   /** 'keyless': a pooler that sends no BackendKeyData. */
   readonly pooler: 'none' | 'pgbouncer' | 'keyless'
   /** What it reports before ReadyForQuery, in this order. A name may come twice. */
@@ -42,15 +45,18 @@ export function arbitraryServerProfile(): fc.Arbitrary<ServerProfile> {
         method: fc.constantFrom('trust', 'password', 'md5', 'scram-sha-256'),
         speaksTls: fc.boolean(),
         bindsChannel: fc.boolean(),
-        certificate: fc.uint8Array({ maxLength: 100 }).map(certificateAround),
+        signature: fc.constantFrom(...CERTIFICATE_SIGNATURES),
+        content: fc.uint8Array({ maxLength: 100 }),
         pooler: fc.constantFrom('none', 'none', 'pgbouncer', 'keyless'),
         isStandby: fc.boolean(),
+        isReadOnly: fc.boolean(),
         others: fc.array(fc.tuple(arbitraryText(12, 1), arbitraryText(20)), { maxLength: 4 }),
         notices: fc.array(arbitraryText(30), { maxLength: 3 }),
       },
       { noNullPrototype: true },
     )
-    .chain(({ isStandby, others, ...profile }) => {
+    .chain(({ isStandby, isReadOnly, others, content, ...profile }) => {
+      const certificate = certificateShape(profile.signature, content)
       const reported = [
         ['server_version', profile.serverVersion],
         ['server_encoding', 'UTF8'],
@@ -58,27 +64,13 @@ export function arbitraryServerProfile(): fc.Arbitrary<ServerProfile> {
         ['DateStyle', 'ISO, MDY'],
         ['integer_datetimes', 'on'],
         ['in_hot_standby', isStandby ? 'on' : 'off'],
-        ['default_transaction_read_only', 'off'],
+        ['default_transaction_read_only', isReadOnly ? 'on' : 'off'],
         ...others.filter(([name]) => name !== 'client_encoding'),
       ] as const
       // A pooler speaks for itself: none that we know speaks 3.2 so far.
       const newestProtocol = profile.serverVersion === '18.4' && profile.pooler === 'none' ? '3.2' : '3.0'
       return fc
         .shuffledSubarray([...reported], { minLength: reported.length })
-        .map((parameters) => ({ ...profile, newestProtocol, parameters }))
+        .map((parameters) => ({ ...profile, certificate, newestProtocol, parameters }))
     })
-}
-
-/** RFC 5280 section 4.1: tbsCertificate, signatureAlgorithm, signatureValue. Of the first, only that it is a SEQUENCE. */
-function certificateAround(content: Uint8Array): Buffer {
-  const tbsCertificate = sequence(Buffer.from(content))
-  const signatureAlgorithm = sequence(Buffer.from('06082a8648ce3d040302', 'hex')) // ecdsa-with-SHA256
-  const signatureValue = Buffer.from('030200ff', 'hex')
-  return sequence(Buffer.concat([tbsCertificate, signatureAlgorithm, signatureValue]))
-}
-
-/** Fewer than 256 bytes: one byte of length from 128 on, behind 0x81. */
-function sequence(content: Buffer): Buffer {
-  const length = content.length < 0x80 ? [content.length] : [0x81, content.length]
-  return Buffer.concat([Buffer.from([0x30, ...length]), content])
 }

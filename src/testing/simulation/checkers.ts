@@ -5,6 +5,8 @@
 import { HandshakeError } from '../../state/errors.ts'
 import type { StateName } from '../../state/handshake/table.ts'
 import type { SimulatedConnection } from './connection.ts'
+import type { Plan, ServerPlan } from './plan.ts'
+import { findWrongRace } from './race-checker.ts'
 import type { Settled, World } from './simulate.ts'
 
 /** `phases`: where the observer saw the handshake in that moment. */
@@ -12,6 +14,8 @@ export function findViolations(world: World, settled: Settled, phases: readonly 
   return [
     ...findLate(world, settled),
     ...findLeft(world, settled),
+    ...world.races.flatMap((race) => findWrongRace(race, world.plan.interruption?.how !== 'block')),
+    ...findUncounted(world),
     ...(settled.session === null ? findWrongFailure(world, settled.error, phases) : findUnproven(world, settled)),
     ...findUnexpected(world, settled),
   ]
@@ -36,6 +40,14 @@ function findLeft({ clock, connections, listeners, dialing }: World, { session }
   ]
 }
 
+/** What cannot be stopped goes on without anybody who waits for it, and all of it is counted until it has ended. */
+export function findUncounted({ unstoppable, lookups, derivations }: World): string[] {
+  return [
+    ...(lookups.orphaned !== unstoppable.lookups ? ['a lookup that goes on is not counted'] : []),
+    ...(derivations.orphaned !== unstoppable.derivations ? ['a derivation that goes on is not counted'] : []),
+  ]
+}
+
 /** The kind of failure is one that the plan can lead to, and the phase is where the handshake was. */
 function findWrongFailure({ plan, clock }: World, error: unknown, phases: readonly StateName[]): string[] {
   if (!(error instanceof HandshakeError)) return [`it rejected with no HandshakeError: ${String(error)}`]
@@ -57,16 +69,58 @@ function findWrongFailure({ plan, clock }: World, error: unknown, phases: readon
 function findUnproven({ plan, connections }: World, { session }: Settled): string[] {
   const connection = connections.find(({ isDestroyed }) => !isDestroyed)
   if (session === null || connection === undefined) return ['a session without a connection']
-  const { requireAuth, sslmode } = plan.client
+  const { requireAuth, sslmode, channelBinding } = plan.client
   const found: string[] = []
   const method = session.authenticationMethod
+  const { server, fault } = connection
+  if (channelBinding === 'require' && !server.hasBound) found.push('ready unbound, and binding was required')
+  if (channelBinding === 'disable' && server.hasBound) found.push('ready bound, and binding was switched off')
+  if (fault?.kind.startsWith('another certificate') && session.tls !== null && isDetectable(plan, connection))
+    found.push('ready through a stranger')
+  if (fault?.kind !== 'flip' && !isSuitable(plan, connection.plan.server))
+    found.push(`ready on a server that is not ${plan.client.wanted}`)
   if (requireAuth !== null && method !== requireAuth) found.push(`ready after ${method}, which was not allowed`)
   if (method === 'scram-sha-256' && !hasProved(connection)) found.push('ready, and the server had proved nothing')
-  if ((sslmode === 'require' || sslmode === 'verify-full') && session.tls === null) found.push('ready without TLS')
+  const isLocal = 'path' in connection.remote
+  const mustSecure = !isLocal && (sslmode === 'require' || sslmode === 'verify-full')
+  if (mustSecure && session.tls === null) found.push('ready without TLS')
   if (session.tls !== null && !connection.isSecured) found.push('a session that believes itself secure')
   if (connection.fault?.kind === 'bad certificate' && sslmode === 'verify-full')
     found.push('ready with a bad certificate')
   return found
+}
+
+/** A stranger between them cannot stay unseen: his certificate is verified, or SCRAM is bound to the server's. */
+function isDetectable({ client }: Plan, { plan: { server } }: SimulatedConnection): boolean {
+  if (client.sslmode === 'verify-full') return true
+  return server.method === 'scram-sha-256' && server.bindsChannel && client.channelBinding !== 'disable'
+}
+
+/** #LIBPQ-CONNECT-TARGET-SESSION-ATTRS. */
+function isSuitable({ client: { wanted }, hosts, expected }: Plan, server: ServerPlan): boolean {
+  const isReadOnly = server.isStandby || server.isReadOnly
+  switch (wanted) {
+    case 'any':
+      return true
+    case 'read-write':
+      return !isReadOnly
+    case 'read-only':
+      return isReadOnly
+    case 'primary':
+      return !server.isStandby
+    case 'standby':
+      return server.isStandby
+    case 'prefer-standby': {
+      // Another server will do, but only where there is no standby that can be reached.
+      const isReachable = hosts.some(({ lookup, addresses }) => {
+        return (
+          lookup === 'answers' &&
+          addresses.some((one) => one.dial === 'opens' && one.fault === null && one.server.isStandby)
+        )
+      })
+      return server.isStandby || expected?.outcome !== 'ready' || !isReachable
+    }
+  }
 }
 
 function hasProved({ server, fault }: SimulatedConnection): boolean {

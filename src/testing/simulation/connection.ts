@@ -78,7 +78,7 @@ export class SimulatedConnection implements Transport {
     signal.throwIfAborted()
     const { clock, observer, secrets, mayShowPassword } = this.#around
     if (this.#isDestroyed) observer.violations.push('something was written after the end')
-    observer.wrote(bytes, this.#isSecured, mayShowPassword)
+    observer.wrote(bytes, this.#isSecured, this)
     const isSanctioned = this.#isSecured || (observer.authenticationCode === 3 && mayShowPassword)
     if (!isSanctioned && secrets.some((secret) => bytes.includes(secret))) {
       observer.violations.push('a secret left in the clear')
@@ -152,6 +152,10 @@ export class SimulatedConnection implements Transport {
 
   get isDestroyed(): boolean {
     return this.#isDestroyed
+  }
+
+  get plan(): AddressPlan {
+    return this.#plan
   }
 
   get fault(): AddressPlan['fault'] {

@@ -3,8 +3,11 @@
  * with the machine but the names of the states, so that an error's phase can be held against it.
  */
 import type { StateName } from '../../state/handshake/table.ts'
+import { FIRST_QUERY } from './model-server.ts'
+import type { ClientPlan } from './plan.ts'
 
 const SSL_REQUEST = 80_877_103
+const CANCEL_REQUEST = 80_877_102
 
 /** What an 'R' leaves a client waiting for. */
 const BEHIND_REQUEST: Readonly<Record<number, StateName>> = {
@@ -25,7 +28,16 @@ export class Observer {
   startups = 0
   proofs = 0
   authenticationCode = -1
+  /** Whether each cancel request left in TLS. */
+  readonly cancelsSecured: boolean[] = []
   readonly #now: () => number
+  readonly #client: ClientPlan
+  /** The one connection of this attempt that was written to. */
+  #line: unknown = null
+  #isReady = false
+  /** Over all attempts: whether the first query has left, and whether whom it went to has refused since. */
+  #hasAsked = false
+  #wasRefused = false
   #atMs = 0
   #pending: Buffer = Buffer.alloc(0)
   #clientNonce = ''
@@ -33,8 +45,9 @@ export class Observer {
   /** Before the server has asked. */
   #hasBegunSasl = false
 
-  constructor(now: () => number) {
+  constructor(now: () => number, client: ClientPlan) {
     this.#now = now
+    this.#client = client
   }
 
   enter(phase: StateName): void {
@@ -49,13 +62,20 @@ export class Observer {
     return this.#now() === this.#atMs ? this.phasesNow : [this.phase]
   }
 
-  /** A connection has been opened: nothing is carried over from another one. */
+  /** An attempt is made: nothing is carried over from another one. */
+  dialing(): void {
+    this.#line = null
+    this.enter('Dialing')
+  }
+
+  /** Its connection has been opened. */
   opened(): void {
     this.startups = 0
     this.proofs = 0
     this.authenticationCode = -1
     this.#pending = Buffer.alloc(0)
     this.#nonceIsOurs = false
+    this.#isReady = false
     this.enter('Connected')
   }
 
@@ -75,7 +95,11 @@ export class Observer {
   }
 
   #heardMessage(tag: string, body: Buffer): void {
-    if (tag === 'Z') this.enter('CheckingSession')
+    if (tag === 'Z') {
+      this.#isReady = true
+      this.enter('CheckingSession')
+    }
+    if (tag === 'E') this.#wasRefused = true
     if (tag !== 'R' || body.length < 4) return
     this.authenticationCode = body.readInt32BE(0)
     if (this.authenticationCode === 11) this.#nonceIsOurs = body.includes(`r=${this.#clientNonce}`)
@@ -84,34 +108,77 @@ export class Observer {
     if (next !== undefined) this.enter(next)
   }
 
-  /** Bytes that the client hands to the network. Returns the phase that it waits in from now on. */
-  wrote(bytes: Buffer, isSecured: boolean, mayShowPassword: boolean): void {
-    if (this.startups === 0) {
-      const isRequest = bytes.readInt32BE(4) === SSL_REQUEST
-      if (!isRequest) this.startups += 1
-      // SCRAM's first message may be in the same flight.
-      const behind = bytes.subarray(bytes.readInt32BE(0))
-      this.#hasBegunSasl = !isRequest && behind.length > 0
-      if (this.#hasBegunSasl) this.#noteNonce(behind)
-      this.enter(isRequest ? 'AwaitingTlsReply' : this.#hasBegunSasl ? 'AwaitingSaslOffer' : 'AwaitingAuthentication')
+  /** Bytes that the client hands to the network, over this line. */
+  wrote(bytes: Buffer, isSecured: boolean, line: unknown): void {
+    this.#line ??= line
+    if (this.#line !== line) this.violations.push('two connections of one attempt were written to')
+    let rest = this.startups === 0 ? this.#wroteFirst(bytes, isSecured) : bytes
+    while (rest.length > 0) {
+      const end = rest.length < 5 ? 0 : rest.readInt32BE(1) + 1
+      if (end < 5 || end > rest.length) {
+        this.violations.push('the client sent what is no message')
+        return
+      }
+      this.#wroteMessage(String.fromCharCode(rest[0] as number), rest.subarray(5, end), isSecured)
+      rest = rest.subarray(end)
+    }
+  }
+
+  /** The packets that have no tag. Returns what stands behind in the same flight. */
+  #wroteFirst(bytes: Buffer, isSecured: boolean): Buffer {
+    const code = bytes.readInt32BE(4)
+    const behind = bytes.subarray(bytes.readInt32BE(0))
+    if (code === SSL_REQUEST) {
+      this.enter('AwaitingTlsReply')
+      return behind
+    }
+    this.startups += 1
+    this.#hasBegunSasl = false
+    if (code === CANCEL_REQUEST) {
+      this.cancelsSecured.push(isSecured)
+      this.enter('AwaitingCancelClose')
+      return behind
+    }
+    // SCRAM's first message may be in the same flight.
+    this.#hasBegunSasl = behind.length > 0
+    if (!this.#hasBegunSasl) this.enter('AwaitingAuthentication')
+    return behind
+  }
+
+  #wroteMessage(tag: string, body: Buffer, isSecured: boolean): void {
+    if (tag === 'Q') this.#wroteQuery(body.toString('utf8', 0, body.length - 1), isSecured)
+    else if (tag === 'p') this.#wroteAnswer(body, isSecured)
+    else if (tag !== 'X' && !(tag === 'f' && this.#isReady)) this.violations.push(`the client sent a message '${tag}'`)
+  }
+
+  #wroteQuery(query: string, isSecured: boolean): void {
+    if (query !== FIRST_QUERY) {
+      this.enter('AwaitingSessionCheck')
       return
     }
-    const tag = String.fromCharCode(bytes[0] as number)
-    const body = bytes.subarray(5)
-    if (tag === 'Q') this.enter('AwaitingSessionCheck')
-    else if (tag === 'p') this.#wroteAnswer(body, isSecured, mayShowPassword)
-    else if (tag !== 'X') this.violations.push(`the client sent a message '${tag}'`)
+    const { firstQuery, sslmode } = this.#client
+    // A server that refuses has not read so far; whoever does not may have run it.
+    if (this.#hasAsked && !this.#wasRefused) this.violations.push('the first query left twice')
+    this.#hasAsked = true
+    this.#wasRefused = false
+    if (this.#isReady) return
+    const isVerified = isSecured && sslmode === 'verify-full'
+    if (!isVerified && firstQuery?.allowUnverified !== true) {
+      this.violations.push('the first query left for a server that had proved nothing')
+    }
+    // It stands behind our proof, and nowhere else.
+    if (this.authenticationCode !== 11 || this.proofs !== 1) this.violations.push('the first query left too early')
   }
 
-  #noteNonce(bytes: Buffer): void {
-    this.#clientNonce = bytes.toString('latin1').split('r=')[1] ?? ''
-  }
-
-  #wroteAnswer(body: Buffer, isSecured: boolean, mayShowPassword: boolean): void {
+  #wroteAnswer(body: Buffer, isSecured: boolean): void {
     const { authenticationCode: asked } = this
-    if (asked === 10) {
-      this.#noteNonce(body)
-      this.enter('AwaitingSaslChallenge')
+    const { channelBinding, allowCleartextPassword } = this.#client
+    if (asked === 10 || (this.#hasBegunSasl && asked === -1)) {
+      const isBound = body.toString('latin1', 0, body.indexOf(0)) === 'SCRAM-SHA-256-PLUS'
+      if (channelBinding === 'require' && !isBound) this.violations.push('SCRAM began unbound, and was to be bound')
+      if (channelBinding === 'disable' && isBound) this.violations.push('SCRAM began bound, and was not to be')
+      this.#clientNonce = body.toString('latin1').split('r=')[1] ?? ''
+      this.enter(asked === 10 ? 'AwaitingSaslChallenge' : 'AwaitingSaslOffer')
       return
     }
     this.proofs += 1
@@ -122,7 +189,8 @@ export class Observer {
       return
     }
     if (asked !== 3 && asked !== 5) this.violations.push('a password left that nobody had asked for')
-    if (asked === 3 && !isSecured && !mayShowPassword) this.violations.push('the password left in the clear')
+    if (asked === 3 && !isSecured && !allowCleartextPassword) this.violations.push('the password left in the clear')
+    if (channelBinding === 'require') this.violations.push('a password left where SCRAM was to be bound')
     this.enter('AwaitingVerdict')
   }
 }

@@ -3,26 +3,31 @@
  * with the real race of addresses, resolver and queue of key derivations; simulated is what lies below them. Checkers are
  * always on: what they find is in `violations`.
  */
-import { pbkdf2Sync } from 'node:crypto'
+import { createHmac, pbkdf2Sync } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { Runtime } from '../../attempt.ts'
 import type { ConnectTarget } from '../../config/target.ts'
 import { connectWith } from '../../connect.ts'
-import { createKnownServers } from '../../known-servers.ts'
-import { monotonicClock } from '../../net/deadline.ts'
+import type { Known, KnownServers } from '../../known-servers.ts'
+import { type Deadline, monotonicClock } from '../../net/deadline.ts'
 import { createRace } from '../../net/dial.ts'
+import type { Endpoint } from '../../net/endpoint.ts'
 import { createKeyDerivation, type Pbkdf2 } from '../../net/kdf.ts'
-import { createResolver } from '../../net/resolve.ts'
-import { type Transport, TransportError } from '../../net/transport.ts'
+import { Account } from '../../net/orphans.ts'
+import { type Address, createResolver } from '../../net/resolve.ts'
+import { type Remote, type Transport, TransportError } from '../../net/transport.ts'
 import { until } from '../../net/until.ts'
 import type { Session } from '../../session.ts'
 import { HandshakeError } from '../../state/errors.ts'
 import type { Timeline } from '../../state/timeline.ts'
 import { scramKeys } from '../scram-server.ts'
-import { findViolations } from './checkers.ts'
+import { useSession } from './afterwards.ts'
+import { findUncounted, findViolations } from './checkers.ts'
 import { SimulatedConnection } from './connection.ts'
-import { ModelServer, PASSWORD, USER } from './model-server.ts'
+import { Backends, FIRST_QUERY, ModelServer, PASSWORD, USER } from './model-server.ts'
 import { Observer } from './observer.ts'
 import type { AddressPlan, HostPlan, Plan } from './plan.ts'
+import type { Dialed, RaceRecord } from './race-checker.ts'
 import { Random } from './random.ts'
 import { SimulatedClock } from './simulated-clock.ts'
 
@@ -51,6 +56,11 @@ export interface World {
   readonly listeners: number
   /** Sockets that wait to be opened. */
   readonly dialing: number
+  readonly races: readonly RaceRecord[]
+  /** What has begun and cannot be stopped, as the world knows it, and the accounts that the client keeps of it. */
+  readonly unstoppable: { readonly lookups: number; readonly derivations: number }
+  readonly lookups: Account
+  readonly derivations: Account
 }
 
 /** More happenings than any plan takes: a world that goes on and on has lost its deadline. */
@@ -62,6 +72,12 @@ const SECRETS: readonly (string | Buffer)[] = [
   ...Object.values(scramKeys(PASSWORD)).flatMap((key) => [key, key.toString('base64'), key.toString('hex')]),
 ]
 
+const { clientKey, saltedPassword } = scramKeys(PASSWORD)
+const KEYS = {
+  scramClientKey: clientKey.toString('base64'),
+  scramServerKey: createHmac('sha256', saltedPassword).update('Server Key').digest('base64'),
+}
+
 /**
  * Run one connect to its end. Rejects only with a defect of the simulation. `spoil` puts a defect into what the client is
  * given of the world, to see that the checkers find it.
@@ -72,7 +88,15 @@ const SECRETS: readonly (string | Buffer)[] = [
 export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime => runtime): Promise<SimulationReport> {
   const clock = new SimulatedClock()
   const random = new Random(plan.seed)
-  const observer = new Observer(clock.now)
+  const observer = new Observer(clock.now, plan.client)
+  /** Whoever looks at what happens now: a cancel request is looked at by somebody else. */
+  let watcher = observer
+  let isCancelling = false
+  const backends = new Map<string, Backends>()
+  const races: RaceRecord[] = []
+  const unstoppable = { lookups: 0, derivations: 0 }
+  const lookups = new Account()
+  const derivations = new Account()
   const connections: SimulatedConnection[] = []
   const caller = listenedTo()
   let dialing = 0
@@ -82,6 +106,10 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     clock,
     observer,
     connections,
+    races,
+    unstoppable,
+    lookups,
+    derivations,
     get listeners() {
       return caller.listeners()
     },
@@ -90,8 +118,12 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     },
   }
 
-  const open = (address: AddressPlan, remote: { address: string; port: number }, signal: AbortSignal) =>
+  const open = (place: string, remote: Remote, signal: AbortSignal, record?: RaceRecord) =>
     until<Transport>(signal, (resolve, reject) => {
+      const planned = addressPlan(plan, place)
+      const address = isCancelling && plan.afterwards !== null ? { ...planned, ...plan.afterwards.cancel } : planned
+      const dialed: Dialed = { address: place, atMs: clock.now(), endedMs: null }
+      record?.dialed.push(dialed)
       let isOver = false
       dialing += 1
       const waitMs = address.dial === 'black hole' ? null : random.whole(0, Math.floor(address.network.patienceMs / 8))
@@ -99,23 +131,26 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
       return () => {
         isOver = true
         dialing -= 1
+        dialed.endedMs = clock.now()
       }
 
       function arrive(): void {
         if (isOver) return
         if (address.dial !== 'opens') {
-          reject(new TransportError(address.dial, `connect ${address.dial} ${remote.address}:${remote.port}`))
+          reject(new TransportError(address.dial, `connect ${address.dial} ${place}`))
           return
         }
         const { server, fault } = address
+        const own = backends.get(place) ?? new Backends()
+        backends.set(place, own)
         const connection = new SimulatedConnection(
           remote,
           address,
-          (line) => new ModelServer(server, fault, line, random, clock),
+          (line) => new ModelServer(server, fault, line, { random, clock, backends: own }),
           {
             clock,
             random,
-            observer,
+            observer: watcher,
             mayShowPassword: plan.client.allowCleartextPassword,
             secrets: SECRETS,
           },
@@ -126,28 +161,40 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     })
 
   const race = createRace((options, signal) => {
-    if (!('host' in options)) throw new TypeError('there is no Unix-domain socket in a simulation')
-    return open(addressPlan(plan, options.host), { address: options.host, port: options.port }, signal)
+    if (!('host' in options)) throw new TypeError('a Unix-domain socket does not race')
+    return open(options.host, { address: options.host, port: options.port }, signal, races.at(-1))
   })
   const resolve = createResolver({
+    account: lookups,
     lookup: (name, _options, done) => {
-      const { lookup, lookupMs, addresses } = hostPlan(plan, name)
+      const { lookup, lookupMs } = hostPlan(plan, name)
+      unstoppable.lookups += 1
       if (lookup === 'hangs') return
       clock.later(lookupMs, () => {
-        if (lookup === 'answers') done(null, addressesOf(plan, name, addresses.length))
+        unstoppable.lookups -= 1
+        if (lookup === 'answers') done(null, addressesOf(plan, name))
         else done(Object.assign(new Error(`getaddrinfo ${lookup} ${name}`), { code: lookup }), [])
       })
     },
   })
   // PBKDF2 runs to its end whether anybody waits for it or not.
   const compute: Pbkdf2 = (password, salt, iterations, lengthBytes, digest, done) => {
-    clock.later(plan.client.derivationMs, () => done(null, derive(password, salt, iterations, lengthBytes, digest)))
+    unstoppable.derivations += 1
+    clock.later(plan.client.derivationMs, () => {
+      unstoppable.derivations -= 1
+      done(null, derive(password, salt, iterations, lengthBytes, digest))
+    })
   }
-  const deriveKeys = createKeyDerivation({ pbkdf2: compute, cacheEntriesMax: 0, concurrency: 1 })
+  const deriveKeys = createKeyDerivation({
+    pbkdf2: compute,
+    cacheEntriesMax: 0,
+    concurrency: 1,
+    account: derivations,
+  })
 
   const runtime: Runtime = {
     clock,
-    knownServers: createKnownServers(),
+    knownServers: knownServersOf(plan),
     randomBytes: random.bytes,
     resolveHost: (host, signal) => {
       touched = true
@@ -156,10 +203,10 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     },
     dial: async ({ endpoint, addresses }, deadline) => {
       touched = true
-      observer.enter('Dialing')
-      if (endpoint.transport === 'unix') throw new TypeError('there is no Unix-domain socket in a simulation')
-      const transport = await race(addresses ?? [], endpoint.port, { keepAlive: true, keepAliveIdleMs: 0 }, deadline)
-      observer.opened()
+      const watching = watcher
+      watching.dialing()
+      const transport = await reach(endpoint, addresses, deadline)
+      watching.opened()
       return transport
     },
     deriveKeys: (input, signal) => {
@@ -168,8 +215,20 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     },
   }
 
-  const { timeoutMs } = plan.client
-  const connecting = connectWith(spoil(runtime), targetOf(plan, clock), { timeoutMs, signal: caller.signal })
+  function reach(...[endpoint, addresses, deadline]: [Endpoint, readonly Address[] | null, Deadline]) {
+    if (endpoint.transport === 'unix') return open(endpoint.path, { path: endpoint.path }, deadline.signal)
+    const address = endpoint.address ?? endpoint.host
+    const racing = addresses ?? [{ address, family: isIP(address) }]
+    races.push({ addresses: racing, dialed: [] })
+    return race(racing, endpoint.port, { keepAlive: true, keepAliveIdleMs: 0 }, deadline)
+  }
+
+  const { timeoutMs, firstQuery } = plan.client
+  const connecting = connectWith(spoil(runtime), targetOf(plan, clock), {
+    timeoutMs,
+    signal: caller.signal,
+    firstQuery: firstQuery === null ? undefined : { text: FIRST_QUERY, ...firstQuery },
+  })
   let settled: Settled | null = null
   let phases: Observer['phasesNow'] = []
   const settle = (outcome: { session: Session; error: null } | { session: null; error: unknown }) => {
@@ -209,37 +268,56 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
 
   const violations = findViolations(world, outcome, phases)
   const { session, error } = outcome
-  let isClosed = session === null
-  if (session !== null) void session.close().then(() => (isClosed = true))
+  let isDone = session === null
+  const cancelling = new Observer(clock.now, plan.client)
+  if (session !== null) {
+    const beginCancel = () => {
+      watcher = cancelling
+      isCancelling = true
+    }
+    void useSession(session, { ...world, cancelling, beginCancel }).then((found) => {
+      violations.push(...found)
+      isDone = true
+    })
+  }
   await turnOver()
   // To the very end: what comes late must find nobody.
   while (await proceed());
-  if (!isClosed) violations.push('the session did not close')
+  if (!isDone) violations.push('what is done with the session never ends')
   if (happenings > HAPPENINGS_MAX) violations.push('the world goes on and on')
-  violations.push(...findLeftovers(world), ...observer.violations)
+  violations.push(...findLeftovers(world), ...findUncounted(world), ...observer.violations, ...cancelling.violations)
   for (const { server } of connections) violations.push(...server.violations)
   const timeline = session?.timeline ?? (error instanceof HandshakeError ? error.timeline : [])
   return { plan, settled: outcome, timeline, violations: [...new Set(violations)] }
 }
 
 /** What the caller has asked for, as connect() is told of it. */
-function targetOf({ client, hosts }: Plan, clock: SimulatedClock): ConnectTarget {
+function targetOf(plan: Plan, clock: SimulatedClock): ConnectTarget {
+  const { client, hosts } = plan
   const { passwordMs } = client
+  const password =
+    passwordMs === null
+      ? PASSWORD
+      : () => new Promise<string>((resolve) => clock.later(passwordMs, () => resolve(PASSWORD)))
   return {
-    host: hosts.map(({ name }) => name),
+    host: hosts.map(({ name, written }) => (written === 'address' ? firstAddress(plan, name) : name)),
+    hostaddr: hosts.map(({ name, written }) => (written === 'hostaddr' ? firstAddress(plan, name) : '')),
     user: USER,
     dbname: 'app',
-    password:
-      passwordMs === null ? PASSWORD : () => new Promise((resolve) => clock.later(passwordMs, () => resolve(PASSWORD))),
+    ...(client.bringsKeys ? KEYS : { password }),
     sslmode: client.sslmode,
     sslcertmode: 'disable',
     sslrootcert: client.sslmode === 'verify-full' ? 'system' : undefined,
-    sslnegotiation: hosts[0]?.addresses[0]?.server.tls === 'direct' ? 'direct' : undefined,
+    sslnegotiation: hosts.some(({ addresses }) => addresses[0]?.server.tls === 'direct') ? 'direct' : undefined,
     allowCleartextPassword: client.allowCleartextPassword,
     requireAuth: client.requireAuth ?? undefined,
     minProtocolVersion: client.minVersion,
     maxProtocolVersion: client.maxVersion,
     targetSessionAttrs: client.wanted,
+    channelBinding: client.channelBinding,
+    loadBalanceHosts: client.loadBalanceHosts,
+    earlySasl: client.earlySasl,
+    rememberServers: client.remembers !== null,
     scramIterationsMin: 1,
   }
 }
@@ -271,17 +349,39 @@ function hostPlan({ hosts }: Plan, name: string): HostPlan {
   return host
 }
 
-/** Addresses for documentation (RFC 5737): 192.0.2.0/24, so many hosts with ten addresses each. */
-function addressesOf({ hosts }: Plan, name: string, count: number): { address: string; family: number }[] {
-  const first = hosts.findIndex((one) => one.name === name) * 10 + 1
-  return Array.from({ length: count }, (_, index) => ({ address: `192.0.2.${first + index}`, family: 4 }))
+/** So many addresses may a host have. */
+const ADDRESSES_MAX = 16
+
+/** Addresses for documentation (RFC 5737, RFC 3849), counted through all hosts. */
+function addressesOf({ hosts }: Plan, name: string): { address: string; family: number }[] {
+  const host = hosts.findIndex((one) => one.name === name)
+  return (hosts[host]?.addresses ?? []).map(({ family }, index) => {
+    const number = host * ADDRESSES_MAX + index + 1
+    return { address: family === 4 ? `192.0.2.${number}` : `2001:db8::${number.toString(16)}`, family }
+  })
 }
 
-function addressPlan({ hosts }: Plan, address: string): AddressPlan {
-  const number = Number(address.split('.')[3]) - 1
-  const plan = hosts[Math.floor(number / 10)]?.addresses[number % 10]
-  if (plan === undefined) throw new TypeError(`nobody planned an address ${address}`)
+function firstAddress(plan: Plan, name: string): string {
+  return addressesOf(plan, name)[0]?.address ?? ''
+}
+
+/** What stands behind an address, or the path of a socket. */
+function addressPlan({ hosts }: Plan, place: string): AddressPlan {
+  const number = place.includes(':') ? Number.parseInt(place.slice(10), 16) : Number(place.split('.')[3])
+  const plan = place.startsWith('/')
+    ? hosts.find(({ name }) => place === `${name}/.s.PGSQL.5432`)?.addresses[0]
+    : hosts[Math.floor((number - 1) / ADDRESSES_MAX)]?.addresses[(number - 1) % ADDRESSES_MAX]
+  if (plan === undefined) throw new TypeError(`nobody planned an address ${place}`)
   return plan
+}
+
+/** What an earlier connect has learnt of every server, until this one learns otherwise. */
+function knownServersOf({ client: { remembers } }: Plan): KnownServers {
+  const learnt = new Map<string, Known | null>()
+  return {
+    recall: (server) => (learnt.has(server) ? (learnt.get(server) ?? null) : (remembers?.known ?? null)),
+    remember: (server, known) => void learnt.set(server, known),
+  }
 }
 
 /** The same few inputs come again and again. */

@@ -151,4 +151,11 @@ export const SCRAM: readonly Property[] = [
     test,
     statement: 'The answer to an MD5 request depends on the password, the user and every bit of the salt.',
   },
+  {
+    id: 'scram-26',
+    area: 'scram',
+    test,
+    statement:
+      'Whatever a client calls itself behind n=, whoever knows the password is let in, and the name is signed.',
+  },
 ]

@@ -13,7 +13,7 @@ const signal = new AbortController().signal
 
 const STATES: { readonly [S in SessionStateName]: Extract<SessionState, { name: S }> } = {
   Idle: { name: 'Idle', transactionStatus: 'I' },
-  AwaitingResponse: { name: 'AwaitingResponse' },
+  AwaitingResponse: { name: 'AwaitingResponse', hasBegun: true },
   ReadingRows: { name: 'ReadingRows', columnCount: 2 },
   CopyingOut: { name: 'CopyingOut' },
   RefusingCopyIn: { name: 'RefusingCopyIn' },
@@ -107,6 +107,19 @@ describe('the table of the session', () => {
       name: 'Failed',
       failure: { kind: 'misbehaved', expected: ['a DataRow of 2 values, as RowDescription said'] },
     })
+  })
+
+  it('refuses a ReadyForQuery before anything that responds to the query: it is left over from before', () => {
+    const asked = session.receive(STATES.Idle, EVENTS.SendQuery, signal).state
+    expect(session.receive(asked, EVENTS.ReadyForQuery, signal).state).toMatchObject({
+      name: 'Failed',
+      phase: 'AwaitingResponse',
+      failure: { kind: 'misbehaved', expected: ['a response to the query before ReadyForQuery'] },
+    })
+    for (const type of ['CommandComplete', 'EmptyQueryResponse'] as const) {
+      const { state } = session.receive(asked, EVENTS[type], signal)
+      expect(session.receive(state, EVENTS.ReadyForQuery, signal).state).toMatchObject({ name: 'Idle' })
+    }
   })
 
   it('asks for what has to be done', () => {

@@ -11,6 +11,7 @@ import {
   handshakeFaults,
   handshakeScript,
 } from '../../../src/testing/arbitraries/index.ts'
+import { CERTIFICATE_SIGNATURES } from '../../../src/testing/certificate-shape.ts'
 import { HostileServer, issueCertificate } from '../../../src/testing/index.ts'
 import { check, checkAsync } from '../../properties/check.ts'
 import { play } from './play.ts'
@@ -48,10 +49,20 @@ describe('a generated handshake', () => {
 
   it('comes in every kind', () => {
     const kinds = new Set<string>()
-    for (const { profile, isSecured, negotiated } of fc.sample(arbitraryHandshake(), { numRuns: 1_000, seed: 1 })) {
+    const flags = new Set<string>()
+    const signatures = new Set<string>()
+    let directs = 0
+    const handshakes = fc.sample(arbitraryHandshake(), { numRuns: 2_000, seed: 1 })
+    for (const { profile, client, exchange, isSecured, negotiated } of handshakes) {
       kinds.add(`${profile.method} ${isSecured ? 'TLS' : 'plain'} ${negotiated}`)
+      if (exchange !== null && isSecured) flags.add(`${exchange.flag} ${client.channelBinding}`)
+      if (exchange?.flag === 'p') signatures.add(profile.signature)
+      directs += client.directTls ? 1 : 0
     }
     expect(kinds.size).toBe(4 * 2 * 2)
+    expect([...flags].sort()).toEqual(['n disable', 'p prefer', 'p require', 'y prefer'])
+    expect([...signatures].sort()).toEqual(CERTIFICATE_SIGNATURES.filter((one) => one !== 'Ed25519').sort())
+    expect(directs).toBeGreaterThan(10)
   })
 
   it('with a fault never ends in a session, but as the fault says', () => {
@@ -119,6 +130,8 @@ function targetOf(server: HostileServer, { client, scram }: Handshake) {
     user: client.user,
     dbname: client.database,
     password: scram.password.given,
+    sslnegotiation: client.directTls ? 'direct' : 'postgres',
+    channelBinding: client.channelBinding,
     sslmode: client.encryption === 'off' ? 'disable' : client.encryption === 'preferred' ? 'prefer' : 'require',
     maxProtocolVersion: client.protocolVersion,
     allowCleartextPassword: true,

@@ -1,0 +1,41 @@
+/** Defects as a client could have them, put into what it is given of a simulated world: so the checkers are put to the proof. */
+import type { Runtime } from '../../src/attempt.ts'
+import type { Transport } from '../../src/net/transport.ts'
+
+/** A world in which every connection, counted from 0, is changed on its way to the client. */
+export function withTransport(
+  change: (transport: Transport, index: number) => Partial<Transport>,
+): (runtime: Runtime) => Runtime {
+  let dialed = 0
+  return (runtime) => ({
+    ...runtime,
+    dial: async (...given) => {
+      const transport = await runtime.dial(...given)
+      const index = dialed++
+      const own: Transport = {
+        remote: transport.remote,
+        read: (signal) => transport.read(signal),
+        write: (bytes, signal) => transport.write(bytes, signal),
+        startTls: (options, signal) => transport.startTls(options, signal),
+        enterSession: () => transport.enterSession(),
+        destroy: () => transport.destroy(),
+      }
+      return { ...own, ...change(transport, index) }
+    },
+  })
+}
+
+/** A clock that differs from the world's. */
+export function withClock(
+  change: (clock: Runtime['clock']) => Partial<Runtime['clock']>,
+): (runtime: Runtime) => Runtime {
+  return (runtime) => {
+    const { clock } = runtime
+    const own: Runtime['clock'] = {
+      now: () => clock.now(),
+      setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
+      afterPoll: (callback) => clock.afterPoll(callback),
+    }
+    return { ...runtime, clock: { ...own, ...change(clock) } }
+  }
+}
