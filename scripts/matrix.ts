@@ -7,7 +7,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ConnectTarget, connect } from '../src/index.ts'
 import { pathOf, read } from '../test/certificates/index.ts'
-import { startPgBouncer } from '../test/servers/pgbouncer-by-method.ts'
+import { PGBOUNCER } from '../test/servers/pgbouncer.ts'
+import { findPoolerObstacle, startPooler } from '../test/servers/pooler.ts'
 import { startServer, type TestServer } from '../test/servers/server.ts'
 
 const MAJORS = ['14', '15', '16', '17', '18']
@@ -100,14 +101,18 @@ for (const version of MAJORS) {
   await using server = await start(version)
   await tryAll(`PostgreSQL ${server.version}`, server, ({ since = 0 }) => Number(version) >= since)
   if (version !== MAJORS.at(-1)) continue
-  await using pooler = await startPgBouncer({
+  const obstacle = await findPoolerObstacle(PGBOUNCER)
+  if (obstacle !== null) {
+    console.log(`${obstacle}: its column is left out`)
+    continue
+  }
+  await using pooler = await startPooler(PGBOUNCER, {
     server,
     passwords: Object.fromEntries(METHODS.map((method) => [`by_${method}`, PASSWORD])),
     hba: HBA,
     certificate: { crt: read('server.crt'), key: read('server.key') },
   })
-  if (pooler === null) console.log('no pgbouncer in PATH: its column is left out')
-  else await tryAll(`PgBouncer ${pooler.version}`, pooler, ({ isPooled = true }) => isPooled)
+  await tryAll(pooler.name, pooler, ({ isPooled = true }) => isPooled)
 }
 
 async function tryAll(name: string, place: Place, hasRow: (row: Row) => boolean): Promise<void> {

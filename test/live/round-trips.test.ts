@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConnectTarget, connect, type FirstQuery } from '../../src/index.ts'
 import { LatencyProxy } from '../../src/testing/index.ts'
 import { pathOf } from '../certificates/index.ts'
-import { findPgBouncerObstacle, PgBouncer } from '../servers/pgbouncer.ts'
+import { PGBOUNCER } from '../servers/pgbouncer.ts'
+import { findPoolerObstacle, type Pooler, startPooler } from '../servers/pooler.ts'
 import { TlsServer } from './tls-server.ts'
 
 const ROLE = 'hasty'
@@ -113,14 +114,14 @@ describe.each(['14', '15', '16', '17', '18'])('PostgreSQL %s', (version) => {
 
 describe('PgBouncer', () => {
   let server: TlsServer | null = null
-  let pooler: PgBouncer | null = null
+  let pooler: Pooler | null = null
   let unavailable: string | null = null
 
   beforeAll(async () => {
-    unavailable = await findPgBouncerObstacle()
+    unavailable = await findPoolerObstacle(PGBOUNCER)
     if (unavailable !== null) return
     server = await TlsServer.start({ setup: SETUP })
-    pooler = await PgBouncer.start(server.server, { name: ROLE, password: PASSWORD }, 'scram-sha-256')
+    pooler = await startPooler(PGBOUNCER, { server: server.server, passwords: { [ROLE]: PASSWORD } })
     // The first connection behind it costs what the next ones need not.
     await (
       await connect({

@@ -32,7 +32,7 @@ export function openHome(): Home {
 }
 
 // "+ pid" guards, "- pid" releases, the end of the input means that we are gone. The group is signalled, so that initdb takes
-// its child along, and woken up, since a test may have frozen it. A postmaster removes its pid file when it is through; that
+// its child along, and woken up, since a test may have frozen it. A postmaster, like Pgpool-II, removes its pid file when it is through; that
 // is the sign to wait for, as a dead process can keep its number where nobody reaps orphans (many containers).
 const GUARDIAN = `
 trap '' HUP INT TERM QUIT
@@ -45,7 +45,7 @@ while read -r verb pid; do
 done
 for pid in $pids; do kill -s QUIT -- "-$pid"; kill -s CONT -- "-$pid"; done
 tries=0
-while ls "$1"/*/data/postmaster.pid && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+while ls "$1"/*/data/postmaster.pid "$1"/*/pgpool.pid | grep -q . && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 for pid in $pids; do kill -s KILL -- "-$pid"; done
 for try in 1 2 3; do rm -rf -- "$1" && break; sleep 1; done
 `
