@@ -205,7 +205,8 @@ describe('PGlite', () => {
 
   beforeAll(async () => {
     pglite = await startPglite()
-  })
+    // It initializes itself in WebAssembly, which takes long on a busy machine.
+  }, 200_000)
 
   afterAll(() => pglite?.stop())
 
