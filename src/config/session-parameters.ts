@@ -62,7 +62,8 @@ export const SESSION_PARAMETERS = {
       property: 'maxProtocolVersion',
       anchor: '#LIBPQ-CONNECT-MAX-PROTOCOL-VERSION',
       default: '3.0, or 3.2 if min_protocol_version is above 3.0',
-      meaning: "Protocol version to ask for: 3.0, 3.2 or 'latest'.",
+      meaning:
+        "Protocol version to ask for: 3.0, 3.2 or 'latest'. A server that does not know it offers another; some poolers refuse.",
     },
     protocolVersion,
   ),

@@ -21,6 +21,8 @@ export type Failure =
       readonly sqlstate: string
       readonly message: string
       readonly fields: ReadonlyMap<string, string>
+      /** Where we know more than the server says: what may be the matter, and what to do. */
+      readonly advice?: string
     }
   /** A lawful message at the wrong time, or one whose content breaks the protocol's rules. */
   | { readonly kind: 'misbehaved'; readonly expected: readonly string[]; readonly received: string }

@@ -140,10 +140,11 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
       return `the caller aborted in ${phase}${waiting}`
     case 'refused': {
       const code = [failure.severity, failure.sqlstate && `SQLSTATE ${failure.sqlstate}`].filter(Boolean).join(', ')
-      const hint =
-        failure.fields.get('hint') ?? REMEDIES.get(`${phase} ${failure.sqlstate}`) ?? REMEDIES.get(failure.sqlstate)
+      const remedy = REMEDIES.get(`${phase} ${failure.sqlstate}`) ?? REMEDIES.get(failure.sqlstate)
+      const hint = failure.fields.get('hint')
+      const hints = (hint === undefined ? [failure.advice, remedy] : [hint]).filter((text) => text !== undefined)
       const shownCode = code === '' ? '' : ` (${code})`
-      return `the server refused in ${phase}: ${failure.message}${shownCode}${hint === undefined ? '' : `; ${hint}`}`
+      return [`the server refused in ${phase}: ${failure.message}${shownCode}`, ...hints].join('; ')
     }
     case 'misbehaved':
       return `the server broke the protocol in ${phase}: expected ${oneOf(failure.expected.map(shownEvent))}, received ${failure.received}`

@@ -4,13 +4,13 @@
  *
  * PG_DEADLINE_SEED replays the moments of a run; what the server and the event loop make of them is their own.
  */
-import { randomInt } from 'node:crypto'
 import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Connecting, type ConnectTarget, connect, HandshakeError, orphans, type Session } from '../../src/index.ts'
 import { pathOf } from '../certificates/index.ts'
+import { fuzzOptions } from '../fuzz/seed.ts'
 import { expectNoMoreThan, openResources } from '../net/resources.ts'
 import type { TestServer } from '../servers/server.ts'
 import { inLanes, medianConnectMs, outcomeOf, randomFrom } from './ended-connects.ts'
@@ -36,7 +36,7 @@ const HEAP_GROWTH_BYTES_MAX = 30_000_000
 /** Half a minute on two cores that do nothing else. */
 const TAKES_MS_MAX = 240_000
 
-const seed = Number(process.env['PG_DEADLINE_SEED'] || randomInt(2 ** 31))
+const { seed } = fuzzOptions(CONNECTS)
 
 let live: TlsServer
 let server: TestServer

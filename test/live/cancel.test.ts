@@ -15,7 +15,9 @@ import { pathOf } from '../certificates/index.ts'
 import { Listener } from '../net/listener.ts'
 import { expectNoMoreThan, openResources } from '../net/resources.ts'
 import { BlackHole } from '../servers/black-hole.ts'
-import { findPgBouncerObstacle, PgBouncer } from '../servers/pgbouncer.ts'
+import { PGBOUNCER } from '../servers/pgbouncer.ts'
+import { PGPOOL } from '../servers/pgpool.ts'
+import { findPoolerObstacle, startPooler } from '../servers/pooler.ts'
 import { Relay } from '../servers/relay.ts'
 import { findObstacle, type Replication, startReplication } from '../servers/replication.ts'
 import { startServer, type TestServer } from '../servers/server.ts'
@@ -385,14 +387,14 @@ it('fifty cancels, each of a query of its own, leave nothing here and no backend
   await expect.poll(others, { interval: 5 }).toBe(1)
 })
 
-describe('PgBouncer', () => {
+describe.each([PGBOUNCER, PGPOOL])('$name', (kind) => {
   it('carries the request on to the server that works for us', async ({ skip }) => {
-    const obstacle = await findPgBouncerObstacle()
+    const obstacle = await findPoolerObstacle(kind)
     if (obstacle !== null) return skip(obstacle)
     const direct = await startServer({ setup: SETUP })
     try {
-      await using bouncer = await PgBouncer.start(direct, { name: 'app', password: 'app' })
-      await using session = await connect(plain(bouncer))
+      await using pooler = await startPooler(kind, { server: direct, passwords: { app: 'app' } })
+      await using session = await connect(plain(pooler))
       expect(session.parameters.get('server_version')).toBe(direct.version)
       await expectCancelled(session, direct)
       await expectCancelled(session, direct)

@@ -13,7 +13,8 @@ export interface Account {
 /** Null for "as ourselves". */
 export const ACCOUNT: Account | null = findAccount()
 
-const { PATH = '' } = process.env
+/** Debian keeps poolers where an ordinary user's PATH does not lead. */
+const PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin`
 
 /**
  * For child processes of a server. The environment is fixed, so that neither the user's locale and time zone nor a PGDATA

@@ -7,19 +7,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { appendFile, cp, readFile, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Listener } from '../net/listener.ts'
 import { AS_SERVER, giveToServer, runAsServer } from './account.ts'
 import { checkFileName, INITDB_ARGUMENTS, SUPERUSER, writeHba, writeSettings } from './configuration.ts'
 import { writeUrl } from './connection-url.ts'
-import { openHome, signalServer } from './home.ts'
+import { endProcess, hasEnded } from './end-process.ts'
+import { openHome } from './home.ts'
 import type { ServerOptions, TestServer } from './server.ts'
 import { openSuperuser } from './superuser.ts'
 
 const HOST = '127.0.0.1'
 const START_MS_MAX = 60_000
-const STOP_MS_MAX = 10_000
 const PORT_TRIES = 5
 
 export async function startCluster(
@@ -54,7 +54,7 @@ async function describeServer(
 
   async function stop(): Promise<void> {
     await superuser.close()
-    await stopPostgres(postgres)
+    await endProcess(postgres, 'SIGQUIT')
     await rm(room, { recursive: true, force: true, maxRetries: 5 })
   }
 
@@ -156,13 +156,13 @@ async function startPostgres(
   signal: AbortSignal | undefined,
 ): Promise<{ postgres: ChildProcess; port: number }> {
   for (let tries = 1; ; tries += 1) {
-    const port = await findFreePort()
+    const port = await Listener.closedPort()
     const postgres = spawnPostgres(room, programs, port)
     try {
       await untilReady(postgres, room, signal)
       return { postgres, port }
     } catch (error) {
-      await stopPostgres(postgres)
+      await endProcess(postgres, 'SIGQUIT')
       signal?.throwIfAborted()
       const tail = await tailOfLog(room)
       // Between our letting go of the port and PostgreSQL's taking it, somebody else may have.
@@ -216,37 +216,9 @@ async function untilReady(postgres: ChildProcess, room: string, signal: AbortSig
   throw new Error(`it was not ready after ${START_MS_MAX} ms`)
 }
 
-async function stopPostgres(postgres: ChildProcess): Promise<void> {
-  const { pid } = postgres
-  if (pid === undefined || hasEnded(postgres)) return
-  const ended = new Promise<void>((resolve) => postgres.once('exit', () => resolve()))
-  postgres.ref()
-  signalServer(pid, 'SIGQUIT')
-  const giveUp = new AbortController()
-  const late = sleep(STOP_MS_MAX, 'late', giveUp).catch(() => 'ended')
-  if ((await Promise.race([ended, late])) === 'late') signalServer(pid, 'SIGKILL')
-  await ended
-  giveUp.abort()
-}
-
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null
-}
-
 async function tailOfLog(room: string): Promise<string> {
   const log = await readFile(join(room, 'log'), 'utf8').catch(() => '')
   return log.split('\n').slice(-20).join('\n')
-}
-
-async function findFreePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject)
-    probe.listen(0, HOST, resolve)
-  })
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
 
 /** Others may wait for the same promise: it goes on, only this caller leaves. */

@@ -9,14 +9,24 @@ import { expect, it, vi } from 'vitest'
 const HOME = new URL('home.ts', import.meta.url).href
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
-// The sleeper inherits the output, which is therefore closed once the process and the sleeper are both gone.
+// The sleeper inherits the output, which is therefore closed once the process and the sleeper are both gone. Told to end, it takes
+// its time, as a server does that has shared memory to give back, and says that it is through.
+const SLEEPER = `
+  trap 'sleep 0.5; echo "the sleeper is through"; rm "$1"; exit' QUIT
+  echo >"$1"
+  while :; do sleep 0.05; done
+`
 const PROGRAM = `
   const { openHome } = await import(${JSON.stringify(HOME)})
+  const { existsSync } = await import('node:fs')
   const home = openHome()
-  const sleeper = (await import('node:child_process')).spawn('sleep', ['60'], { detached: true, stdio: 'inherit' })
-  home.guard(sleeper.pid)
+  const pidFile = home.room() + '/sleeper.pid'
+  const parameters = ['-c', ${JSON.stringify(SLEEPER)}, 'sleeper', pidFile]
+  const sleeper = (await import('node:child_process')).spawn('sh', parameters, { detached: true, stdio: 'inherit' })
+  home.guard(sleeper.pid, pidFile)
+  while (!existsSync(pidFile)) await new Promise((resolve) => setTimeout(resolve, 10))
   process.stdin.on('data', () => process.exit(0))
-  console.log(home.room() && home.directory)
+  console.log(home.directory)
 `
 
 const ENDS: Record<string, (child: ChildProcess) => void> = {
@@ -31,8 +41,13 @@ it.skipIf(process.platform === 'win32').each(Object.keys(ENDS))('a process that 
   const directory = line.toString().trim()
   expect(existsSync(directory)).toBe(true)
 
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
   const closed = once(child, 'close')
   ENDS[how]?.(child)
   await closed
+  expect(said).toBe('the sleeper is through\n')
   await vi.waitFor(() => expect(existsSync(directory)).toBe(false), { timeout: 5_000, interval: 10 })
 })

@@ -11,7 +11,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { ACCOUNT } from './account.ts'
 
 export interface Home {
@@ -32,21 +32,26 @@ export function openHome(): Home {
 }
 
 // "+ pid" guards, "- pid" releases, the end of the input means that we are gone. The group is signalled, so that initdb takes
-// its child along, and woken up, since a test may have frozen it. A postmaster removes its pid file when it is through; that
-// is the sign to wait for, as a dead process can keep its number where nobody reaps orphans (many containers).
+// its child along, and woken up, since a test may have frozen it. Behind the pid may stand a pid file, relative to the home: it
+// is gone when the process is through; that is the sign to wait for, as a dead process can keep its number where nobody reaps
+// orphans (many containers).
 const GUARDIAN = `
 trap '' HUP INT TERM QUIT
 pids=' '
-while read -r verb pid; do
+files=''
+while read -r verb pid file; do
   case $verb in
-    +) pids="$pids$pid " ;;
+    +) pids="$pids$pid " files="$files $file" ;;
     -) case $pids in *" $pid "*) pids="\${pids%% $pid *} \${pids#* $pid }" ;; esac ;;
   esac
 done
+at_work() { for file in $files; do [ -e "$file" ] && return 0; done; return 1; }
+cd "$1"
 for pid in $pids; do kill -s QUIT -- "-$pid"; kill -s CONT -- "-$pid"; done
 tries=0
-while ls "$1"/*/data/postmaster.pid && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+while [ $tries -lt 50 ] && at_work; do sleep 0.1; tries=$((tries + 1)); done
 for pid in $pids; do kill -s KILL -- "-$pid"; done
+cd /
 for try in 1 2 3; do rm -rf -- "$1" && break; sleep 1; done
 `
 
@@ -82,7 +87,7 @@ function createHome(): Home {
     },
     guard(pid, pidFile) {
       guarded.set(pid, pidFile)
-      guardian?.stdin?.write(`+ ${pid}\n`)
+      guardian?.stdin?.write(`+ ${pid} ${pidFile === undefined ? '' : relative(directory, pidFile)}\n`)
     },
     release(pid) {
       guarded.delete(pid)

@@ -41,6 +41,10 @@ const SENTENCES: readonly (readonly [Failure, string])[] = [
     refused('28P01', 'FATAL', [['hint', 'the server knows better']]),
     'the server refused in AwaitingVerdict: no (FATAL, SQLSTATE 28P01); the server knows better',
   ],
+  [
+    { ...refused('28P01', 'FATAL'), advice: 'or do that' } as Failure,
+    'the server refused in AwaitingVerdict: no (FATAL, SQLSTATE 28P01); or do that; check user and password',
+  ],
   [refused('', ''), 'the server refused in AwaitingVerdict: no'],
   [refused('XX000', ''), 'the server refused in AwaitingVerdict: no (SQLSTATE XX000)'],
   [

@@ -5,9 +5,10 @@
  * Manual: #PROTOCOL-FLOW-START-UP, #PROTOCOL-VERSIONS.
  */
 import { Fault } from '../../protocol/failure.ts'
+import type { ServerReport } from '../../protocol/response-fields.ts'
 import { versionNumber } from '../../protocol/startup.ts'
 import type { Effect, EventOf } from './events.ts'
-import type { Attempt, AuthenticationMethod, Greeting, StateOf, TlsFacts } from './states.ts'
+import type { Attempt, AuthenticationMethod, Greeting, State, StateOf, TlsFacts } from './states.ts'
 
 /** The StartupMessage, and what holds from it on. */
 export function greet(
@@ -84,4 +85,20 @@ export function introduce(
     backendKeyData: null,
     notifications: 0,
   }
+}
+
+/**
+ * A server that does not know protocol 3.2 says so with NegotiateProtocolVersion. Some poolers refuse, and do not say why:
+ * PgBouncer 1.18 with 08P01 and the bytes that it has read; Pgpool-II 4.3 asks PostgreSQL for what it was asked for, does not
+ * understand the longer key, and calls that XX000. libpq does not ask again either.
+ */
+export function adviceOn(
+  state: State,
+  { sqlstate }: Pick<ServerReport, 'sqlstate'>,
+): { readonly advice: string } | null {
+  if (state.name !== 'AwaitingAuthentication' && state.name !== 'AwaitingSaslOffer' && state.name !== 'AwaitingReady') {
+    return null
+  }
+  if (state.protocolVersion === '3.0' || (sqlstate !== '08P01' && sqlstate !== 'XX000')) return null
+  return { advice: 'if a pooler does not know protocol 3.2: max_protocol_version=3.0' }
 }

@@ -23,7 +23,7 @@ import {
   unsupported,
 } from './admission.ts'
 import type { Effect, Event } from './events.ts'
-import { greet, greetingOf, introduce, negotiate } from './greeting.ts'
+import { adviceOn, greet, greetingOf, introduce, negotiate } from './greeting.ts'
 import { mayNeedPassword } from './policy.ts'
 import { addNotification, addParameter, bound, follow, oddAnswer } from './reports.ts'
 import { findMismatch } from './session-wanted.ts'
@@ -359,7 +359,10 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 }
 
 const ANYWHERE: Everywhere<typeof EVERYWHERE, State, Event, Effect> = {
-  ErrorResponse: (state, event) => to(fail(state, { kind: 'refused', ...readReport(event) })),
+  ErrorResponse: (state, event) => {
+    const report = readReport(event)
+    return to(fail(state, { kind: 'refused', ...report, ...adviceOn(state, report) }))
+  },
 
   NoticeResponse: (state, event) => {
     if (!('notices' in state)) {

@@ -701,3 +701,37 @@ describe('before ReadyForQuery', () => {
     })
   })
 })
+
+describe('a refusal where protocol 3.2 was asked for', () => {
+  const refusal = (sqlstate: string): EventOf<'ErrorResponse'> => ({
+    type: 'ErrorResponse',
+    fields: [
+      { code: 'S', value: 'FATAL' },
+      { code: 'C', value: sqlstate },
+      { code: 'M', value: 'no' },
+    ],
+  })
+  const adviceTo = (state: State, sqlstate: string) => {
+    const failure = failureAfter(state, refusal(sqlstate))
+    return failure.kind === 'refused' ? failure.advice : failure.kind
+  }
+  const advice = 'if a pooler does not know protocol 3.2: max_protocol_version=3.0'
+
+  it.each(['AwaitingAuthentication', 'AwaitingSaslOffer', 'AwaitingReady'] as const)(
+    'is met in %s with advice, if it is what poolers say that do not know it',
+    (name) => {
+      const state = { ...STATES[name], protocolVersion: '3.2' } as State
+      expect(['08P01', 'XX000', '28P01'].map((sqlstate) => adviceTo(state, sqlstate))).toEqual([
+        advice,
+        advice,
+        undefined,
+      ])
+      expect(adviceTo({ ...state, protocolVersion: '3.0' } as State, '08P01')).toBeUndefined()
+    },
+  )
+
+  it('is met without it once the version is not in question', () => {
+    expect(adviceTo(STATES.AwaitingSaslOutcome, '08P01')).toBeUndefined()
+    expect(adviceTo(STATES.Disconnected, 'XX000')).toBeUndefined()
+  })
+})
