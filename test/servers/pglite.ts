@@ -12,7 +12,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { openHome } from './home.ts'
 
-const START_MS_MAX = 60_000
+/** It compiles and runs initdb in WebAssembly: seconds, and many where others want the processors too. */
+const START_MS_MAX = 180_000
 /** Its line for us, once it listens. */
 const LISTENING = /^PGLiteSocketServer listening on (\{.*\})$/m
 
