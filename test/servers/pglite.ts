@@ -12,6 +12,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { openHome } from './home.ts'
 
+const require = createRequire(import.meta.url)
+
 /** It compiles and runs initdb in WebAssembly: seconds, and many where others want the processors too. */
 const START_MS_MAX = 180_000
 /** Its line for us, once it listens. */
@@ -36,7 +38,7 @@ export interface PgliteOptions {
 
 export async function startPglite({ maxConnections = 10 }: PgliteOptions = {}): Promise<PgliteServer> {
   const home = openHome()
-  const socketPackage = findPackage('@electric-sql/pglite-socket')
+  const socketPackage = findPackage(require.resolve('@electric-sql/pglite-socket'))
   const program = join(socketPackage.directory, 'dist', 'scripts', 'server.js')
   const parameters = [program, '--port=0', '--host=127.0.0.1', `--max-connections=${maxConnections}`]
   const child = spawn(process.execPath, parameters, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -49,7 +51,7 @@ export async function startPglite({ maxConnections = 10 }: PgliteOptions = {}): 
     const { host, port } = await listening(child)
     const stop = () => end(child)
     return {
-      name: `PGlite ${findPackage('@electric-sql/pglite').version} (pglite-socket ${socketPackage.version})`,
+      name: `PGlite ${findPackage(require.resolve('@electric-sql/pglite')).version} (pglite-socket ${socketPackage.version})`,
       host,
       port,
       user: 'postgres',
@@ -94,8 +96,9 @@ async function end(child: ChildProcess): Promise<void> {
   await exited
 }
 
-function findPackage(name: string): { readonly directory: string; readonly version: string } {
-  const directory = dirname(dirname(createRequire(import.meta.url).resolve(name)))
+/** By its entry, which stands in dist/. */
+function findPackage(entry: string): { readonly directory: string; readonly version: string } {
+  const directory = dirname(dirname(entry))
   const { version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { version: string }
   return { directory, version }
 }
