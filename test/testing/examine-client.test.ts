@@ -87,7 +87,9 @@ describe('an examination of a client', () => {
     ['an error that nobody catches', 'client/loss', { throwsOnReset: true }, /nobody caught Error: \w+ ECONNRESET/],
     ['a signal that nobody hears', 'client/abort', { ignoresSignal: true }, /abort did not end it/],
     ['chunks that are taken for messages', 'client/segmentation', { readsChunks: true }, /did not connect/],
-    ['no timer on a bad path', 'client/fault', { timer: 'none' }, /had not ended/],
+    ['no timer on a bad network', 'client/interruption', { timer: 'none' }, /had not ended/],
+    ['no timer on a path that does harm', 'client/damage', { timer: 'none' }, /had not ended/],
+    ['a generated case that nobody catches', 'client/interruption', { throwsOnReset: true }, /nobody caught/],
   ])(
     'finds %s',
     async (_, id, faults, seen) => {

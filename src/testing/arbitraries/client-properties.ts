@@ -1,14 +1,15 @@
 /** What must hold of every client over any path: cases are generated, and made smaller when one fails. */
-import type fc from 'fast-check'
+import fc from 'fast-check'
 import { type ClientSubject, hasHung, holdsSocket } from '../client-properties.ts'
 import { CrashWatch } from '../crash-watch.ts'
 import type { Property, Terms, Trial } from '../examine.ts'
 import type { FaultPlan } from '../fault-proxy.ts'
 import { type ClientOutcome, type ConnectTerms, tryClient } from '../try-client.ts'
-import { arbitraryFaultPlan, arbitraryPatientPlan } from './fault-plan.ts'
+import { arbitraryFaultPlan, arbitraryPatientPlan, type FaultPlanBounds } from './fault-plan.ts'
 import { generateTrials } from './generate-trials.ts'
 
 const DELAY_MS_MAX = 20
+const TIMEOUT = '#LIBPQ-CONNECT-CONNECT-TIMEOUT: the maximum time to wait while connecting'
 
 export const GENERATED_CLIENT_PROPERTIES: readonly Property<ClientSubject>[] = [
   {
@@ -16,7 +17,7 @@ export const GENERATED_CLIENT_PROPERTIES: readonly Property<ClientSubject>[] = [
     statement: 'However the bytes are cut into segments, and however late they come within the deadline, it connects.',
     source: '#PROTOCOL-MESSAGE-CONCEPTS: messages are separated by their length, and by nothing that TCP does',
     examine(subject, terms) {
-      const plans = arbitraryPatientPlan({ bytesMax: subject.receivedBytes, delayMsMax: DELAY_MS_MAX })
+      const plans = arbitraryPatientPlan(boundsOf(subject))
       const patient = { ...terms, timeoutMs: terms.patienceMs }
       return tryPlans(subject, terms, plans, patient, ({ ended, error }) =>
         ended === 'connected' ? null : `it did not connect: ${error ?? ended}`,
@@ -24,16 +25,33 @@ export const GENERATED_CLIENT_PROPERTIES: readonly Property<ClientSubject>[] = [
     },
   },
   {
-    id: 'client/fault',
+    id: 'client/interruption',
     statement:
-      'Whatever happens to the bytes on their way, the connect ends by its deadline, and its socket is closed.',
-    source: '#LIBPQ-CONNECT-CONNECT-TIMEOUT: the maximum time to wait while connecting',
+      'Whenever the network delays, falls silent, ends or breaks, the connect ends by its deadline, and its socket is closed.',
+    source: TIMEOUT,
     examine(subject, terms) {
-      const plans = arbitraryFaultPlan({ bytesMax: subject.receivedBytes, delayMsMax: DELAY_MS_MAX })
+      const harm = fc.constantFrom('stall' as const, 'halfClose' as const, 'cut' as const, 'reset' as const)
+      const plans = fc
+        .tuple(arbitraryPatientPlan(boundsOf(subject)), fc.nat(subject.receivedBytes), harm)
+        .map(([plan, at, what]): FaultPlan => [...plan, { direction: 'toClient', at, do: what }])
+      return tryPlans(subject, terms, plans, terms, (outcome) => hasHung(outcome) ?? holdsSocket(outcome))
+    },
+  },
+  {
+    id: 'client/damage',
+    statement:
+      'Whatever somebody on the path does to the bytes, the connect ends by its deadline, and its socket is closed.',
+    source: `${TIMEOUT}; without TLS anybody on the path can do it`,
+    examine(subject, terms) {
+      const plans = arbitraryFaultPlan(boundsOf(subject))
       return tryPlans(subject, terms, plans, terms, (outcome) => hasHung(outcome) ?? holdsSocket(outcome))
     },
   },
 ]
+
+function boundsOf({ receivedBytes }: ClientSubject): FaultPlanBounds {
+  return { bytesMax: receivedBytes, delayMsMax: DELAY_MS_MAX }
+}
 
 async function tryPlans(
   { client, server }: ClientSubject,
@@ -43,7 +61,7 @@ async function tryPlans(
   verdict: (outcome: ClientOutcome) => string | null,
 ): Promise<readonly Trial[]> {
   using watch = new CrashWatch()
-  return generateTrials(plans, terms, async (plan) => {
+  return await generateTrials(plans, terms, async (plan) => {
     const outcome = await tryClient(client, server, plan, connectTerms)
     const crash = watch.take()
     const trial = JSON.stringify(plan)
