@@ -12,6 +12,7 @@ export interface Faults {
   readonly readsChunks?: boolean
   readonly throwsOnReset?: boolean
   readonly ignoresSignal?: boolean
+  readonly throwsElsewhere?: boolean
 }
 
 /** ReadyForQuery, as the last six bytes of what a server says. */
@@ -36,6 +37,11 @@ function open(
     const fail = (error: Error) => {
       clearTimeout(timer)
       if (faults.keepsSocket !== true) socket.destroy()
+      if (faults.throwsElsewhere === true) {
+        setImmediate(() => {
+          throw new Error('where nobody looks')
+        })
+      }
       reject(error)
     }
     const wind = () =>
