@@ -1,7 +1,17 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { LastLine } from './test/reporter.ts'
 
+/** The examples import us as a user does; here that means the sources, since nothing need be built for a test. */
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
 export default defineConfig({
+  resolve: {
+    alias: {
+      'pg-deadline/testing/arbitraries': source('testing/arbitraries/index.ts'),
+      'pg-deadline/testing': source('testing/index.ts'),
+    },
+  },
   test: {
     include: ['test/**/*.test.ts'],
     // A process a file: what one file leaves open (a socket, a server, a signal handler) is not the next one's.

@@ -6,17 +6,33 @@ import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md', 'docs/hooks.md']
+const PAGES = [
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md'],
+  ...['docs/hooks.md', 'docs/plug-in.md'],
+]
 const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
 const folder = mkdtempSync(join(tmpdir(), 'readme-'))
+
+const YOUR_CLIENT = `
+export class Client {
+  constructor(options: Readonly<Record<string, string | number>>)
+  connect(): Promise<void>
+  end(): Promise<void>
+}
+`
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('what a reader copies', () => {
   it('compiles under the strictest settings', () => {
-    const pages = ['README.md', 'docs/hooks.md'].map((page) => readFileSync(join(ROOT, page), 'utf8')).join('\n')
-    const examples = [...pages.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => String(code))
-    expect(examples.length).toBeGreaterThan(1)
+    const examples = ['README.md', 'docs/hooks.md', 'docs/plug-in.md'].flatMap((page) => {
+      const text = readFileSync(join(ROOT, page), 'utf8')
+      const found = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => String(code))
+      expect(found.length).toBeGreaterThan(1)
+      return found
+    })
+    // The client that a reader has.
+    writeFileSync(join(folder, 'your-client.d.mts'), YOUR_CLIENT)
     for (const [index, code] of examples.entries())
       writeFileSync(join(folder, `example-${index}.mts`), `${code}\nexport {}\n`)
     const tsconfig = {
@@ -26,6 +42,7 @@ describe('what a reader copies', () => {
           'pg-deadline': [join(ROOT, 'src/index.ts')],
           'pg-deadline/testing': [join(ROOT, 'src/testing/index.ts')],
           'pg-deadline/testing/arbitraries': [join(ROOT, 'src/testing/arbitraries/index.ts')],
+          'your-client': [join(folder, 'your-client.d.mts')],
           'fast-check': [join(ROOT, 'node_modules/fast-check/lib/fast-check.d.ts')],
         },
         typeRoots: [join(ROOT, 'node_modules/@types')],

@@ -73,3 +73,17 @@ export async function approachMd5(peer: Peer): Promise<void> {
   await peer.send({ type: 'AuthenticationMD5Password', salt: Buffer.from([1, 2, 3, 4]) })
   await peer.expectMessage()
 }
+
+/**
+ * An honest server that asks for PASSWORD with SCRAM, whoever comes, and lets him in: to see that a client connects at all.
+ *
+ * @example
+ * await using server = await HostileServer.listen(honestLogin)
+ */
+export async function honestLogin(peer: Peer): Promise<void> {
+  await approach(peer, 'AwaitingReady')
+  await peer.send(...GREETING, { type: 'ReadyForQuery', status: 'I' })
+  // Terminate.
+  await peer.expectMessage()
+  peer.fin()
+}

@@ -4,6 +4,7 @@
  */
 export { arbitraryBackendMessage } from './backend-message.ts'
 export { arbitraryBody } from './body.ts'
+export { GENERATED_CLIENT_PROPERTIES } from './client-properties.ts'
 export { arbitraryDamage } from './damage.ts'
 export { arbitraryFaultPlan, arbitraryPatientPlan, type FaultPlanBounds } from './fault-plan.ts'
 export {
@@ -37,5 +38,6 @@ export { arbitrarySchedule, type Occurrence, type Schedule, type ScheduleBounds 
 export { arbitraryScramExchange, completeScram, type ScramExchange, type ScramParts } from './scram-exchange.ts'
 export { arbitrarySegmentation, type Segmentation, segment } from './segmentation.ts'
 export { arbitraryServerProfile, type ServerProfile } from './server-profile.ts'
+export { GENERATED_SERVER_PROPERTIES } from './server-properties.ts'
 export { arbitraryStartupPacket } from './startup-packet.ts'
 export { arbitraryStartupParameters, type StartupParameter } from './startup-parameters.ts'
