@@ -5,15 +5,15 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
+import { drawBudget } from '../src/cli/draw-bar.ts'
+import { drawTable } from '../src/cli/draw-table.ts'
+import { drawTimeline } from '../src/cli/draw-timeline.ts'
+import { milliseconds, whole } from '../src/cli/numbers.ts'
 import { type ConnectTarget, connect, HandshakeError, type Session } from '../src/index.ts'
 import { BlackHole } from '../test/servers/black-hole.ts'
 import { startServer, type TestServer } from '../test/servers/server.ts'
-import { drawBudget } from './draw-bar.ts'
-import { drawTable } from './draw-table.ts'
-import { drawTimeline } from './draw-timeline.ts'
 import { EXIT_CODE, interrupted } from './interruption.ts'
-import { milliseconds, whole } from './numbers.ts'
-import { animate, code, facts, heading, paint, print, say, wrap } from './screen.ts'
+import { animate, code, facts, heading, print, say, screen } from './screen.ts'
 import { type SilentProxy, startSilentProxy } from './silent-proxy.ts'
 
 const USER = 'deadline_demo'
@@ -94,8 +94,8 @@ async function showConnect(target: ConnectTarget, signal: AbortSignal): Promise<
 
   const { timeline, parameters, protocolVersion, authenticationMethod, backendKeyData } = session
   const readyMs = timeline.at(-1)?.enteredMs ?? 0
-  print(...drawTimeline(timeline), '')
-  print(drawBudget(`ready in ${milliseconds(readyMs)} ms`, PATIENCE_MS - readyMs, PATIENCE_MS), '')
+  print(...drawTimeline(screen, timeline), '')
+  print(drawBudget(screen, `ready in ${milliseconds(readyMs)} ms`, PATIENCE_MS - readyMs, PATIENCE_MS), '')
   say(
     `PostgreSQL ${parameters.get('server_version')}, protocol ${protocolVersion}, ${authenticationMethod}, ` +
       `backend ${backendKeyData?.processId ?? 'unknown'}`,
@@ -113,7 +113,7 @@ async function showQuery(session: Session, signal: AbortSignal): Promise<void> {
   code('// How patient is the server itself?', ...`await session.query(\`${text}\`, { signal })`.split('\n'))
   print('')
   const results = await session.query(text, { signal })
-  for (const result of results) print(...drawTable(result))
+  for (const result of results) print(...drawTable(screen, result))
 }
 
 async function showSilence(proxy: SilentProxy, session: Session, signal: AbortSignal): Promise<void> {
@@ -128,8 +128,8 @@ async function showSilence(proxy: SilentProxy, session: Session, signal: AbortSi
 
   const { phase, failure, timeline } = error
   const tookMs = timeline.at(-1)?.leftMs ?? 0
-  print(...drawTimeline(timeline), '')
-  print(drawBudget(`over after ${milliseconds(tookMs)} ms`, SHORT_PATIENCE_MS - tookMs, SHORT_PATIENCE_MS), '')
+  print(...drawTimeline(screen, timeline), '')
+  print(drawBudget(screen, `over after ${milliseconds(tookMs)} ms`, SHORT_PATIENCE_MS - tookMs, SHORT_PATIENCE_MS), '')
   showError(error)
   facts([
     ['error.phase', phase],
@@ -157,7 +157,10 @@ async function showAbort(proxy: SilentProxy, session: Session, signal: AbortSign
   signal.throwIfAborted()
 
   const tookMs = error.timeline.at(-1)?.leftMs ?? 0
-  print(drawBudget(`aborted after ${milliseconds(tookMs)} ms`, SHORT_PATIENCE_MS - tookMs, SHORT_PATIENCE_MS), '')
+  print(
+    drawBudget(screen, `aborted after ${milliseconds(tookMs)} ms`, SHORT_PATIENCE_MS - tookMs, SHORT_PATIENCE_MS),
+    '',
+  )
   showError(error)
   facts([
     ['error.phase', error.phase],
@@ -179,13 +182,13 @@ async function showTwoHosts(server: TestServer, signal: AbortSignal): Promise<vo
   print('')
   const connecting = connect(target, { timeoutMs: TWO_HOSTS_PATIENCE_MS, signal })
   await using session = await animate(connecting, (elapsedMs) => {
-    return drawBudget('waiting', TWO_HOSTS_PATIENCE_MS - elapsedMs, TWO_HOSTS_PATIENCE_MS)
+    return drawBudget(screen, 'waiting', TWO_HOSTS_PATIENCE_MS - elapsedMs, TWO_HOSTS_PATIENCE_MS)
   })
   const { timeline, attempts } = session
   const readyMs = timeline.at(-1)?.enteredMs ?? 0
-  print(...drawTimeline(timeline), '')
+  print(...drawTimeline(screen, timeline), '')
   const leftMs = TWO_HOSTS_PATIENCE_MS - readyMs
-  print(drawBudget(`ready in ${milliseconds(readyMs)} ms`, leftMs, TWO_HOSTS_PATIENCE_MS), '')
+  print(drawBudget(screen, `ready in ${milliseconds(readyMs)} ms`, leftMs, TWO_HOSTS_PATIENCE_MS), '')
   say('session.attempts, those that failed before:')
   facts(
     attempts.map(({ endpoint, phase, sliceMs, failure: { kind } }) => {
@@ -245,7 +248,7 @@ function failureOf(
   )
   const looking = sleep(LOOK_AFTER_MS).then(() => countOpen(proxy, session))
   return animate(Promise.all([failing, looking]), (elapsedMs) => {
-    return drawBudget('waiting', SHORT_PATIENCE_MS - elapsedMs, SHORT_PATIENCE_MS)
+    return drawBudget(screen, 'waiting', SHORT_PATIENCE_MS - elapsedMs, SHORT_PATIENCE_MS)
   })
 }
 
@@ -259,8 +262,8 @@ async function countOpen({ connections }: SilentProxy, session: Session): Promis
 
 /** The error as whoever forgets to catch it meets it. */
 function showError({ name, message }: Error): void {
-  const [first = '', ...rest] = wrap(`${name}: ${message}`, '  ')
-  print(first.replace(name, paint('red', paint('bold', name))), ...rest)
+  const [first = '', ...rest] = screen.wrap(`${name}: ${message}`, '  ')
+  print(first.replace(name, screen.paint('red', screen.paint('bold', name))), ...rest)
   print('')
 }
 

@@ -11,7 +11,8 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { drawTimeline } from '../demo/draw-timeline.ts'
+import { drawTimeline } from '../src/cli/draw-timeline.ts'
+import { Screen } from '../src/cli/screen.ts'
 import { planOf, type SimulationReport, simulate, simulateAll } from '../src/testing/index.ts'
 
 const SEEDS = new URL('../test/properties/seeds.json', import.meta.url)
@@ -49,7 +50,7 @@ async function runOne(seed: number): Promise<void> {
   const report = await simulate(planOf(seed))
   if (values.trace) {
     print(JSON.stringify(report.plan, null, 2), '')
-    print(...drawTimeline(report.timeline), '')
+    print(...drawTimeline(Screen.of(process.stdout, process.env), report.timeline), '')
   }
   const { session, error, atMs } = report.settled
   print(session === null ? `${String(error)}` : `ready: ${session.authenticationMethod}`)
