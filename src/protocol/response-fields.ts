@@ -29,6 +29,11 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['R', 'routine'],
 ])
 
+/** What a field's letter stands for; the letter itself where nobody knows. */
+export function fieldName(code: string): string {
+  return NAMES.get(code) ?? printable(code)
+}
+
 /** An error or a notice of the server, in words. */
 export interface ServerReport {
   /** ERROR, FATAL or PANIC; WARNING, NOTICE, DEBUG, INFO or LOG in a notice. Never translated. */
@@ -44,7 +49,7 @@ export interface ServerReport {
 export function readReport(response: { readonly fields: readonly { code: string; value: string }[] }): ServerReport {
   const fields = new Map<string, string>()
   for (const { code, value } of response.fields) {
-    const name = NAMES.get(code) ?? printable(code)
+    const name = fieldName(code)
     if (!fields.has(name)) fields.set(name, printable(value))
   }
   return {
