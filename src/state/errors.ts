@@ -127,6 +127,11 @@ function nameFor(failure: Failure): string | null {
   return failure.kind === 'deadline' ? 'TimeoutError' : null
 }
 
+/** How one attempt ended, as a sentence. */
+export function describeFailure(failure: Failure, phase: StateName): string {
+  return sentence(failure, phase, AWAITED[phase])
+}
+
 /** One failure as a sentence: what happened, where, and what can be done. */
 function sentence(failure: Failure, phase: string, awaited: string | null): string {
   const waiting = waitingFor(awaited)
