@@ -48,7 +48,7 @@ export const embedded: Provider = {
 const found = new Map<string, Promise<string>>()
 
 /** The directory of `initdb` and `postgres`, ready to run. */
-function findPrograms(major: string): Promise<string> {
+export function findPrograms(major: string): Promise<string> {
   let programs = found.get(major)
   if (programs === undefined) {
     programs = preparePrograms(major)
