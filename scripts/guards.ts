@@ -18,7 +18,7 @@ import { findGuards, type Guard } from './guards/find.ts'
 import { UNREACHABLE } from './guards/unreachable.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'biome.json']
+const COPIED = ['src', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'biome.json']
 
 /** Which tests should notice, by the beginning of the guard's path. No server is started for them. */
 const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
@@ -28,6 +28,7 @@ const TESTS: readonly (readonly [path: string, tests: readonly string[]])[] = [
   ['src/config/', ['test/config']],
   ['src/hooks.ts', ['test/hooks.test.ts']],
   ['src/net/', ['test/net', 'test/connect.test.ts']],
+  ['src/cli/', ['test/cli']],
   ['src/cancel.ts', ['test/cancel.test.ts']],
   ['src/debug.ts', ['test/debug.test.ts']],
   ['src/explain-deadline.ts', ['test/explain-deadline.test.ts']],
