@@ -36,7 +36,7 @@ import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
 import { type ConnectOptions, type FirstQuery, findConnectMisuse, type WaitOptions } from './wait-options.ts'
 
-const NODE: Runtime = {
+export const NODE: Runtime = {
   clock: monotonicClock,
   resolveHost,
   dial,

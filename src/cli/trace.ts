@@ -1,0 +1,120 @@
+/**
+ * `pg-deadline trace`: one connect, message by message and state by state, as it happens. What it shows is what the driver shows
+ * to whoever looks on; nothing is measured a second time.
+ */
+import { parseArgs } from 'node:util'
+import { connectWith } from '../connect.ts'
+import { explainDeadline } from '../explain-deadline.ts'
+import type { CaptureHeader } from './capture.ts'
+import { CaptureWriter } from './capture-file.ts'
+import { screenOf, UsageError } from './command.ts'
+import { EXIT_CODE, type ExitCode } from './exit-code.ts'
+import { chooseFormat, FORMAT_HELP, FORMAT_OPTIONS, openFormat } from './formats.ts'
+import { exitCodeOf, type NetworkIo } from './network.ts'
+import { entryOf } from './record.ts'
+import { Redactor } from './redact.ts'
+import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
+
+export const TRACE_HELP = `\
+Usage: pg-deadline trace [OPTIONS] [CONNECTION STRING]
+
+Connect once and show the handshake as it happens.
+
+Examples:
+  pg-deadline trace postgres://app@db.example/app?sslmode=verify-full --timeout 3s
+  pg-deadline trace 'host=/var/run/postgresql dbname=app' --format hex
+  PGPASSWORD=... pg-deadline trace -h db.example -U app --save slow.capture
+  pg-deadline trace postgres://app@db.example/app --format ndjson | jq .name
+
+Options:
+${WHERETO_HELP}${FORMAT_HELP}\
+  --save FILE            keep it as a capture, for \`pg-deadline replay\`
+  --help                 this text
+
+${WHERETO_NOTE}
+Exit codes: 0 ready, 1 the server said no, 2 no answer or the deadline, 3 usage, 4 the server broke the protocol, 5 refused because
+it would have been insecure, 70 a defect of pg-deadline, 130 Ctrl-C.
+`
+
+export async function trace(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...WHERETO_OPTIONS, ...FORMAT_OPTIONS, save: { type: 'string' }, help: { type: 'boolean' } },
+  })
+  if (values.help === true) {
+    io.stdout.write(TRACE_HELP)
+    return EXIT_CODE.ready
+  }
+  const format = chooseFormat(values, 'text')
+  const { target, options } = readWhereto(values, positionals, io.env)
+  const whole = { ...options, signal: io.signal }
+  try {
+    const plan = explainDeadline(target, whole)
+    const header: CaptureHeader = {
+      server: [...new Set(plan.visits.map(({ endpoint }) => endpoint))].join(', '),
+      startedAtMs: io.wallClock(),
+      timeoutMs: Number.isFinite(plan.timeoutMs) ? plan.timeoutMs : null,
+      secrets: format.showSecrets ? 'shown' : 'redacted',
+    }
+    const shown = openFormat(format.name, { header, screen: screenOf(io), libpq: format.libpq })
+    const saved = values.save === undefined ? null : new Recording(values.save, header, io)
+    const redactor = new Redactor()
+
+    const observe: NonNullable<typeof io.runtime.observe> = (observation) => {
+      const entry = entryOf(observation)
+      if (entry === null) return
+      const told = format.showSecrets ? entry : redactor.redact(entry)
+      print(shown.entry(told), io)
+      saved?.add(told)
+    }
+    try {
+      const session = await connectWith({ ...io.runtime, observe }, target, whole)
+      await session.close()
+      return EXIT_CODE.ready
+    } finally {
+      print(shown.finish(), io)
+      await saved?.finish()
+    }
+  } catch (error) {
+    const code = exitCodeOf(error)
+    // For people the sentence stands below the picture already.
+    if (format.name !== 'text' || code === EXIT_CODE.usage) {
+      io.stderr.write(`pg-deadline trace: ${(error as Error).message}\n`)
+    }
+    return code
+  }
+}
+
+function print(lines: readonly string[], io: NetworkIo): void {
+  if (lines.length > 0) io.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** A capture is written when all is over: a file that begins and does not end would be taken for a connect that hung. */
+class Recording {
+  readonly #path: string
+  readonly #io: NetworkIo
+  readonly #writer = new CaptureWriter()
+  readonly #lines: string[]
+
+  constructor(path: string, header: CaptureHeader, io: NetworkIo) {
+    if (path === '') throw new UsageError('--save: expected the name of a file, got nothing')
+    this.#path = path
+    this.#io = io
+    this.#lines = [this.#writer.header(header)]
+  }
+
+  add(entry: Parameters<CaptureWriter['entry']>[0]): void {
+    this.#lines.push(this.#writer.entry(entry))
+  }
+
+  async finish(): Promise<void> {
+    try {
+      await this.#io.writeFile(this.#path, `${this.#lines.join('\n')}\n`)
+    } catch (error) {
+      throw new UsageError(
+        `--save: ${this.#path} cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`,
+      )
+    }
+  }
+}
