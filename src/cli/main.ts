@@ -1,5 +1,4 @@
 /** Which command it is. What the process is, only bin.ts knows. */
-import { runCommand } from './command.ts'
 import { decode } from './decode.ts'
 import { doctor } from './doctor/doctor.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
@@ -17,19 +16,19 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[], io: NetworkIo)
 }
 
 const HELP = `\
-Usage: pg-deadline COMMAND [OPTIONS] [CONNECTION STRING]
+A PostgreSQL connect, looked at from all sides.
 
-Examples:
-  pg-deadline trace postgres://app@db.example/app --timeout 3s    where does the connect hang?
-  pg-deadline ping -h db.example                                  does it let anybody in?
-  pg-deadline doctor postgres://app@db.example/app                what should be set?
-  pg-deadline decode 5a0000000549                                 what do these bytes say?
-  pg-deadline replay slow.capture                                 what did that trace show?
+  pg-deadline trace postgres://app@db.example/app   where does the connect hang?
+  pg-deadline ping -h db.example                    does it let anybody in?
+  pg-deadline doctor postgres://app@db.example/app  what should be set?
+  pg-deadline decode 5a0000000549                   what do these bytes say?
+  pg-deadline replay slow.capture                   what did that trace show?
 
-Commands:
+Usage: pg-deadline COMMAND [OPTION]... [CONNECTION STRING]
+
   trace    connect, and show the handshake message by message and state by state
   ping     ask whether a server accepts connections (pg_isready's exit codes)
-  doctor   ask what a server offers and requires, what is slow, and what to set
+  doctor   ask what a server offers and requires, what is slow, what to set
   decode   hexadecimal digits, or a capture, to messages
   replay   show a capture again
 
@@ -55,5 +54,5 @@ export async function main(args: readonly string[], io: NetworkIo, version: stri
     )
     return EXIT_CODE.usage
   }
-  return runCommand(name, io, () => command(rest, io))
+  return command(rest, io)
 }

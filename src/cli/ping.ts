@@ -10,32 +10,32 @@ import { parseArgs } from 'node:util'
 import { connectWith } from '../connect.ts'
 import { explainDeadline } from '../explain-deadline.ts'
 import type { Observe } from '../observation.ts'
+import { showEndpoint } from '../plan.ts'
 import { HandshakeError } from '../state/errors.ts'
-import { screenOf } from './command.ts'
+import { runCommand, screenOf } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import type { NetworkIo } from './network.ts'
 import { milliseconds } from './numbers.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
 
-export const PING_HELP = `\
-Usage: pg-deadline ping [OPTIONS] [CONNECTION STRING]
-
+const HELP = `\
 Ask whether a server accepts connections. It need not know a password, and sends none.
 
-Examples:
   pg-deadline ping postgres://db.example
   pg-deadline ping -h db.example -p 6432 --timeout 500ms
   until pg-deadline ping -q -h db.example; do sleep 1; done
 
-Options:
+Usage: pg-deadline ping [OPTIONS] [CONNECTION STRING]
+
 ${WHERETO_HELP}\
   -q, --quiet            say nothing; the exit code tells
   --json                 the answer as JSON
   --help                 this text
 
 ${WHERETO_NOTE}
-Exit codes, those of pg_isready: 0 accepting connections, 1 rejecting them (starting up, shutting down), 2 no response, 3 usage; and
-70 a defect of pg-deadline, 130 Ctrl-C.
+Exit codes, those of pg_isready: 0 accepting connections; 1 rejecting them
+(starting up, shutting down); 2 no response; 3 called wrongly. And 70, a defect
+of pg-deadline; 130 Ctrl-C.
 `
 
 /** pg_isready's own. */
@@ -74,7 +74,12 @@ const ASKED: Readonly<Record<string, string>> = {
   AuthenticationSSPI: 'SSPI',
 }
 
-export async function ping(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
+/** Run the command. Never rejects. */
+export function ping(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
+  return runCommand('ping', io, () => run(args, io))
+}
+
+async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -86,7 +91,7 @@ export async function ping(args: readonly string[], io: NetworkIo): Promise<Exit
     },
   })
   if (values.help === true) {
-    io.stdout.write(PING_HELP)
+    io.stdout.write(HELP)
     return EXIT_CODE.ready
   }
   const { target, options } = readWhereto(values, positionals, io.env)
@@ -101,6 +106,7 @@ export async function ping(args: readonly string[], io: NetworkIo): Promise<Exit
     const seen = { asked: '', endpoint: plan.visits[0]?.endpoint ?? '', state: '', atMs: 0, tls: '' }
     const observe: Observe = (observation) => {
       seen.atMs = observation.atMs
+      if (observation.type === 'attemptBegun') seen.endpoint = showEndpoint(observation.endpoint)
       if (observation.type === 'stateEntered') seen.state = observation.state
       if (observation.type === 'tlsEstablished') seen.tls = observation.tls.version
       if (observation.type !== 'message' || observation.direction !== 'received') return

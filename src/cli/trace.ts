@@ -7,43 +7,47 @@ import { connectWith } from '../connect.ts'
 import { explainDeadline } from '../explain-deadline.ts'
 import type { CaptureHeader } from './capture.ts'
 import { CaptureWriter } from './capture-file.ts'
-import { screenOf, UsageError } from './command.ts'
+import { runCommand, screenOf, UsageError } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import { chooseFormat, FORMAT_HELP, FORMAT_OPTIONS, openFormat } from './formats.ts'
 import { exitCodeOf, type NetworkIo } from './network.ts'
-import { entryOf } from './record.ts'
+import { observeInto } from './observe.ts'
 import { Redactor } from './redact.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
 
-export const TRACE_HELP = `\
-Usage: pg-deadline trace [OPTIONS] [CONNECTION STRING]
-
+const HELP = `\
 Connect once and show the handshake as it happens.
 
-Examples:
-  pg-deadline trace postgres://app@db.example/app?sslmode=verify-full --timeout 3s
+  pg-deadline trace postgres://app@db.example/app --timeout 3s
   pg-deadline trace 'host=/var/run/postgresql dbname=app' --format hex
   PGPASSWORD=... pg-deadline trace -h db.example -U app --save slow.capture
   pg-deadline trace postgres://app@db.example/app --format ndjson | jq .name
 
-Options:
+Usage: pg-deadline trace [OPTIONS] [CONNECTION STRING]
+
 ${WHERETO_HELP}${FORMAT_HELP}\
   --save FILE            keep it as a capture, for \`pg-deadline replay\`
   --help                 this text
 
 ${WHERETO_NOTE}
-Exit codes: 0 ready, 1 the server said no, 2 no answer or the deadline, 3 usage, 4 the server broke the protocol, 5 refused because
-it would have been insecure, 70 a defect of pg-deadline, 130 Ctrl-C.
+Exit codes: 0 ready; 1 the server said no; 2 no answer, or the deadline;
+3 called wrongly; 4 the server broke the protocol; 5 refused, since it would
+have been insecure; 70 a defect of pg-deadline; 130 Ctrl-C.
 `
 
-export async function trace(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
+/** Run the command. Never rejects. */
+export function trace(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
+  return runCommand('trace', io, () => run(args, io))
+}
+
+async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: { ...WHERETO_OPTIONS, ...FORMAT_OPTIONS, save: { type: 'string' }, help: { type: 'boolean' } },
   })
   if (values.help === true) {
-    io.stdout.write(TRACE_HELP)
+    io.stdout.write(HELP)
     return EXIT_CODE.ready
   }
   const format = chooseFormat(values, 'text')
@@ -57,17 +61,15 @@ export async function trace(args: readonly string[], io: NetworkIo): Promise<Exi
       timeoutMs: Number.isFinite(plan.timeoutMs) ? plan.timeoutMs : null,
       secrets: format.showSecrets ? 'shown' : 'redacted',
     }
-    const shown = openFormat(format.name, { header, screen: screenOf(io), libpq: format.libpq })
+    const shown = openFormat(format.name, { header, screen: screenOf(io), libpq: format.libpq, hasTimes: true })
     const saved = values.save === undefined ? null : new Recording(values.save, header, io)
     const redactor = new Redactor()
 
-    const observe: NonNullable<typeof io.runtime.observe> = (observation) => {
-      const entry = entryOf(observation)
-      if (entry === null) return
+    const observe = observeInto((entry) => {
       const told = format.showSecrets ? entry : redactor.redact(entry)
       print(shown.entry(told), io)
       saved?.add(told)
-    }
+    })
     try {
       const session = await connectWith({ ...io.runtime, observe }, target, whole)
       await session.close()

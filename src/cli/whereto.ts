@@ -25,13 +25,16 @@ export const WHERETO_HELP = `\
   -h, --host HOST        host, or the directory of a Unix-domain socket
   -p, --port PORT        port (default: 5432)
   -U, --username NAME    user
-  -t, --timeout TIME     one deadline over everything: 3s, 500ms, 1min; seconds without a unit
+  -t, --timeout TIME     one deadline over everything: 3s, 500ms, 1min;
+                         without a unit it is seconds
 `
 
 /** How a command is told whereto, for --help. */
 export const WHERETO_NOTE = `\
-The connection string is a URI (postgres://app@db.example/app) or pairs ('host=db.example dbname=app'). What it leaves open comes
-from the flags, then from libpq's environment variables (PGHOST, PGUSER, PGPASSWORD, PGSSLMODE ...), service file and ~/.pgpass.
+The connection string is a URI (postgres://app@db.example/app) or pairs
+('host=db.example dbname=app'). What it leaves open comes from the flags, then
+from libpq's environment variables (PGHOST, PGUSER, PGPASSWORD, PGSSLMODE ...),
+service file and ~/.pgpass.
 `
 
 /** What parseArgs made of WHERETO_OPTIONS. */

@@ -23,6 +23,8 @@ export function drawReport(screen: Screen, { endpoint, sections, advice }: Repor
       )
     }
   }
+  const isWell = sections.every(({ findings }) => findings.every(({ mark }) => mark !== 'bad'))
+  if (advice.length === 0 && !isWell) return lines
   lines.push('', screen.paint('bold', 'What to do'))
   if (advice.length === 0) lines.push('  nothing: this is as good as it gets')
   for (const { side, set, because } of advice) {

@@ -2,6 +2,7 @@
  * From what was found out to what it means: facts, each of them good, bad or neither, and what should be set on which side. Pure,
  * so that every rule can be tried without a server.
  */
+import type { SslMode } from '../../config/settings.ts'
 import { AWAITED, type StateName } from '../../state/handshake/table.ts'
 import { milliseconds, whole } from '../numbers.ts'
 import type { Examination } from './examine.ts'
@@ -42,13 +43,14 @@ const ITERATIONS_LONG = 50_000
 /** What took longer than that, and more than half of the whole, is named. */
 const SLOW_MS = 50
 
-export function report(examination: Examination, nowMs: number): Report {
+/** `sslmode` is the one that was asked for. */
+export function report(examination: Examination, sslmode: SslMode, nowMs: number): Report {
   const advice: Advice[] = []
   const advise = (side: Advice['side'], set: string, because: string) => advice.push({ side, set, because })
   const { asked } = examination
   const sections = [
-    { title: 'Reaching it', findings: reaching(asked) },
-    { title: 'TLS', findings: ofTls(examination, nowMs, advise) },
+    { title: 'Reaching it', findings: reaching(asked, advise) },
+    { title: 'TLS', findings: ofTls(examination, sslmode === 'verify-full', nowMs, advise) },
     { title: 'Authentication', findings: ofAuthentication(examination, advise) },
     { title: 'Protocol', findings: ofProtocol(examination, advise) },
     { title: 'Session', findings: ofSession(examination) },
@@ -59,7 +61,7 @@ export function report(examination: Examination, nowMs: number): Report {
 
 type Advise = (side: Advice['side'], set: string, because: string) => void
 
-function reaching({ addresses, timeline, failure, asked }: Sighting): Finding[] {
+function reaching({ addresses, timeline, failure, asked }: Sighting, advise: Advise): Finding[] {
   const spent = (state: StateName) => timeline.filter((entry) => entry.state === state)
   const findings: Finding[] = []
   if (addresses !== null) {
@@ -79,13 +81,43 @@ function reaching({ addresses, timeline, failure, asked }: Sighting): Finding[] 
       found: `open after ${milliseconds(dialed.leftMs - dialed.enteredMs)} ms`,
     })
   }
-  if (failure !== null) findings.push({ mark: 'bad', topic: 'connect', found: failure.message })
-  else if (asked !== null) findings.push({ mark: 'good', topic: 'connect', found: 'it let us in' })
+  if (failure !== null) {
+    findings.push({ mark: 'bad', topic: 'connect', found: failure.message })
+    const remedy = remedyFor(failure)
+    if (remedy !== null) advise(remedy.side, remedy.set, remedy.because)
+  }
+  if (failure === null && asked !== null) findings.push({ mark: 'good', topic: 'connect', found: 'it let us in' })
   return findings
+}
+
+/** What stops people before the server has said a word. What a server refuses for, its error says. */
+function remedyFor({ phase, failure }: NonNullable<Sighting['failure']>): Advice | null {
+  if (phase === 'ResolvingHost') {
+    return { side: 'client', set: 'host', because: 'the name is not found, or the name server does not answer' }
+  }
+  if (failure.kind === 'lost' && failure.code === 'ECONNREFUSED') {
+    return { side: 'server', set: 'listen_addresses, port', because: 'the machine answers, and nobody listens there' }
+  }
+  if (failure.kind === 'deadline' && phase === 'Dialing') {
+    return {
+      side: 'server',
+      set: 'the firewall, or the address',
+      because: 'nobody answers at all: packets are dropped on the way',
+    }
+  }
+  if (failure.kind === 'deadline') {
+    return {
+      side: 'client',
+      set: 'a longer --timeout',
+      because: 'it is reached; whether it is slow or stuck, more time will tell',
+    }
+  }
+  return null
 }
 
 function ofTls(
   { asked, tls, tls12, tls13, direct, verified, certificate }: Examination,
+  isVerifying: boolean,
   nowMs: number,
   advise: Advise,
 ): Finding[] {
@@ -134,7 +166,7 @@ function ofTls(
     })
   }
   if (isVerified) {
-    if (asked.tls === null) advise('client', 'sslmode=verify-full', 'the server can prove its name, and would have to')
+    if (!isVerifying) advise('client', 'sslmode=verify-full', 'the server can prove its name, and would have to')
   } else if (verified !== null) {
     advise('client', 'sslmode=verify-full sslrootcert=FILE', 'without it whoever answers is taken for the server')
   }

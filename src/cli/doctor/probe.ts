@@ -12,7 +12,7 @@ import { HandshakeError } from '../../state/errors.ts'
 import type { TlsFacts } from '../../state/handshake/states.ts'
 import type { Timeline } from '../../state/timeline.ts'
 import type { NetworkIo } from '../network.ts'
-import { entryOf } from '../record.ts'
+import { observeInto } from '../observe.ts'
 import { RoundTrips } from '../round-trips.ts'
 import { type Whereto, withParameters } from '../whereto.ts'
 
@@ -84,17 +84,23 @@ async function go(
     timeline: [],
     elapsedMs: 0,
   }
-  let trips = new RoundTrips('')
+  let trips = new RoundTrips()
+  let last = ''
+  const count = observeInto((entry) => trips.count(entry, last))
+  let isSettled = false
   const observe = (observation: Observation) => {
+    // The session's cancel request is shown to the same observer.
+    if (isSettled) return
+    isSettled = observation.type === 'settled'
     draft.elapsedMs = observation.atMs
     if (observation.type === 'attemptBegun') {
       draft.endpoint = showEndpoint(observation.endpoint)
-      trips = new RoundTrips(draft.endpoint)
+      trips = new RoundTrips()
       Object.assign(draft, { tls: null, tlsReply: null, asked: null, mechanisms: [], isNegotiatedDown: false })
     }
     note(draft, observation)
-    const entry = entryOf(observation)
-    if (entry !== null) trips.count(entry, observation.type === 'message' ? observation.name : null)
+    if (observation.type === 'message') last = observation.name
+    count(observation)
     draft.roundTrips = trips.all.length
     if (stops && draft.asked !== null) enough.abort()
   }
@@ -103,7 +109,6 @@ async function go(
     const options = { timeoutMs: remainingMs(), environment, signal: enough.signal }
     const session = await connectWith({ ...io.runtime, observe }, target, options)
     draft.timeline = session.timeline
-    draft.endpoint ||= ''
     return { sighting: draft, session, error: null }
   } catch (error) {
     io.signal.throwIfAborted()
