@@ -18,17 +18,21 @@ export interface World {
   connect(options?: ConnectOptions, target?: string | ConnectTarget): Connecting
 }
 
-export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}): World {
-  const clock = new VirtualClock()
-  const runtime: Runtime = {
-    clock,
+/** One server, and a clock that stands still. */
+export function runtimeOf(server: ScriptedServer): Runtime {
+  return {
+    clock: new VirtualClock(),
     resolveHost: async () => [{ address: '192.0.2.1', family: 4 }],
     dial: server.dial,
     deriveKeys,
     randomBytes: (lengthBytes) => Buffer.alloc(lengthBytes, 42),
     knownServers: createKnownServers(),
-    ...changes,
   }
+}
+
+export function worldOf(server: ScriptedServer, changes: Partial<Runtime> = {}): World {
+  const clock = new VirtualClock()
+  const runtime = { ...runtimeOf(server), clock, ...changes }
   return {
     clock,
     connect: (
