@@ -4,11 +4,12 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { blocksOf, readPage } from './support/page.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const PAGES = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md'],
-  ...['docs/hooks.md', 'docs/plug-in.md'],
+  ...['docs/api.md', 'docs/hooks.md', 'docs/plug-in.md', 'docs/tour.md'],
 ]
 const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
 const folder = mkdtempSync(join(tmpdir(), 'readme-'))
@@ -25,11 +26,11 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('what a reader copies', () => {
   it('compiles under the strictest settings', () => {
-    const examples = ['README.md', 'docs/hooks.md', 'docs/plug-in.md'].flatMap((page) => {
-      const text = readFileSync(join(ROOT, page), 'utf8')
-      const found = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => String(code))
+    const examples = ['README.md', 'docs/hooks.md', 'docs/plug-in.md', 'docs/api.md'].flatMap((page) => {
+      const found = blocksOf(readPage(page), 'ts')
       expect(found.length).toBeGreaterThan(1)
-      return found
+      // The API's examples are told whereto.
+      return page === 'docs/api.md' ? found.map((code) => `declare const url: string\n${code}`) : found
     })
     // The client that a reader has.
     writeFileSync(join(folder, 'your-client.d.mts'), YOUR_CLIENT)
