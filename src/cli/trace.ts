@@ -5,8 +5,8 @@
 import { parseArgs } from 'node:util'
 import { connectWith } from '../connect.ts'
 import { explainDeadline } from '../explain-deadline.ts'
-import type { CaptureHeader } from './capture.ts'
-import { CaptureWriter } from './capture-file.ts'
+import type { Capture, CaptureEntry, CaptureHeader } from './capture.ts'
+import { writeCapture } from './capture-file.ts'
 import { runCommand, screenOf, UsageError } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import { chooseFormat, FORMAT_HELP, FORMAT_OPTIONS, openFormat } from './formats.ts'
@@ -51,6 +51,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     return EXIT_CODE.ready
   }
   const format = chooseFormat(values, 'text')
+  if (values.save === '') throw new UsageError('--save: expected the name of a file, got nothing')
   const { target, options } = readWhereto(values, positionals, io.env)
   const whole = { ...options, signal: io.signal }
   try {
@@ -62,13 +63,13 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
       secrets: format.showSecrets ? 'shown' : 'redacted',
     }
     const shown = openFormat(format.name, { header, screen: screenOf(io), libpq: format.libpq, hasTimes: true })
-    const saved = values.save === undefined ? null : new Recording(values.save, header, io)
+    const entries: CaptureEntry[] = []
     const redactor = new Redactor()
 
     const observe = observeInto((entry) => {
       const told = format.showSecrets ? entry : redactor.redact(entry)
       print(shown.entry(told), io)
-      saved?.add(told)
+      entries.push(told)
     })
     try {
       const session = await connectWith({ ...io.runtime, observe }, target, whole)
@@ -76,7 +77,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
       return EXIT_CODE.ready
     } finally {
       print(shown.finish(), io)
-      await saved?.finish()
+      if (values.save !== undefined) await save(values.save, { header, entries }, io)
     }
   } catch (error) {
     const code = exitCodeOf(error)
@@ -92,31 +93,11 @@ function print(lines: readonly string[], io: NetworkIo): void {
   if (lines.length > 0) io.stdout.write(`${lines.join('\n')}\n`)
 }
 
-/** A capture is written when all is over: a file that begins and does not end would be taken for a connect that hung. */
-class Recording {
-  readonly #path: string
-  readonly #io: NetworkIo
-  readonly #writer = new CaptureWriter()
-  readonly #lines: string[]
-
-  constructor(path: string, header: CaptureHeader, io: NetworkIo) {
-    if (path === '') throw new UsageError('--save: expected the name of a file, got nothing')
-    this.#path = path
-    this.#io = io
-    this.#lines = [this.#writer.header(header)]
-  }
-
-  add(entry: Parameters<CaptureWriter['entry']>[0]): void {
-    this.#lines.push(this.#writer.entry(entry))
-  }
-
-  async finish(): Promise<void> {
-    try {
-      await this.#io.writeFile(this.#path, `${this.#lines.join('\n')}\n`)
-    } catch (error) {
-      throw new UsageError(
-        `--save: ${this.#path} cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`,
-      )
-    }
+/** Written when all is over: a file that begins and does not end would be taken for a connect that hung. */
+async function save(path: string, capture: Capture, io: NetworkIo): Promise<void> {
+  try {
+    await io.writeFile(path, writeCapture(capture))
+  } catch (error) {
+    throw new UsageError(`--save: ${path} cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`)
   }
 }
