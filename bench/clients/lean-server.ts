@@ -1,12 +1,12 @@
 /**
  * What a client sees of PostgreSQL until the session is ready, without PostgreSQL's price for it: no process for each
- * connection. SCRAM and TLS are real, every proof is judged; nothing can be asked. For rates that a machine which runs client,
+ * connection. SCRAM and TLS are real, every proof is judged; every query gets the same row. For rates that a machine which runs client,
  * path and server at once could not take otherwise, so that not the server is what is measured.
  *
  * Not judged: what binds a proof to its TLS channel. Manual: #PROTOCOL-FLOW-START-UP.
  */
-import { createServer, type Socket } from 'node:net'
-import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, createServer as createTlsServer, TLSSocket } from 'node:tls'
 import { encodeBackend } from '../../src/testing/encode-backend.ts'
 import { ScramServer, scramKeys } from '../../src/testing/scram-server.ts'
 
@@ -19,7 +19,6 @@ export interface LeanServerOptions {
 }
 
 const SSL_REQUEST = 80_877_103
-const TLS_RECORD = 0x16
 const OFFER = encodeBackend({ type: 'AuthenticationSASL', mechanisms: ['SCRAM-SHA-256'] })
 const OFFER_IN_TLS = encodeBackend({ type: 'AuthenticationSASL', mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'] })
 /** As PostgreSQL 18 reports them. */
@@ -46,8 +45,20 @@ const WELCOME = Buffer.concat([
   encodeBackend({ type: 'BackendKeyData', processId: 4_711, secretKey: new Uint8Array(4) }),
   encodeBackend({ type: 'ReadyForQuery', status: 'I' }),
 ])
+const ROW = Buffer.concat([
+  encodeBackend({
+    type: 'RowDescription',
+    columns: [
+      { name: '?column?', tableOid: 0, attributeNumber: 0, typeOid: 23, typeSize: 4, typeModifier: -1, format: 0 },
+    ],
+  }),
+  encodeBackend({ type: 'DataRow', values: [Buffer.from('1')] }),
+  encodeBackend({ type: 'CommandComplete', commandTag: 'SELECT 1' }),
+  encodeBackend({ type: 'ReadyForQuery', status: 'I' }),
+])
 
 const { password, iterations, certificate, privateKey }: LeanServerOptions = JSON.parse(process.argv[2] ?? '')
+const ALPNProtocols = ['postgresql']
 const secureContext = createSecureContext({ cert: certificate, key: privateKey })
 // Before anybody waits for it.
 scramKeys(password, iterations)
@@ -55,25 +66,25 @@ scramKeys(password, iterations)
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => socket.destroy())
   socket.once('data', (first: Buffer) => {
-    if (first[0] === TLS_RECORD) {
-      socket.unshift(first)
-      serve(secure(socket, secureContext), OFFER_IN_TLS)
-    } else if (first.length === 8 && first.readInt32BE(4) === SSL_REQUEST) {
+    if (first.length === 8 && first.readInt32BE(4) === SSL_REQUEST) {
       socket.write('S')
-      serve(secure(socket, secureContext), OFFER_IN_TLS)
+      serve(new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols }), OFFER_IN_TLS)
     } else {
       serve(socket, OFFER)
       socket.emit('data', first)
     }
   })
 })
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, () => {
-  process.send?.(server.address())
-})
+// What has been read of a socket cannot be put back for TLS: who begins with it has a port of its own.
+const direct = createTlsServer({ cert: certificate, key: privateKey, ALPNProtocols }, (socket) =>
+  serve(socket, OFFER_IN_TLS),
+)
+process.send?.({ port: await listen(server), directPort: await listen(direct) })
 process.once('disconnect', () => process.exit())
 
-function secure(socket: Socket, context: SecureContext): TLSSocket {
-  return new TLSSocket(socket, { isServer: true, secureContext: context, ALPNProtocols: ['postgresql'] })
+function listen(one: Server): Promise<number> {
+  const options = { port: 0, host: '127.0.0.1', backlog: 4_096 }
+  return new Promise((resolve) => one.listen(options, () => resolve((one.address() as AddressInfo).port)))
 }
 
 /** From the StartupMessage on. */
@@ -105,6 +116,8 @@ function serve(socket: Socket, offer: Buffer): void {
         answers.push(encodeBackend({ type: 'AuthenticationSASLContinue', data }))
       } else if (tag === 'p' && scram.isProven(body)) {
         answers.push(encodeBackend({ type: 'AuthenticationSASLFinal', data: scram.final(body) }), WELCOME)
+      } else if (tag === 'Q') {
+        answers.push(ROW)
       } else {
         socket.end()
         return

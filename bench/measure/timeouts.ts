@@ -3,7 +3,7 @@ import type { ClientId } from '../clients/target.ts'
 import type { TimeoutsData } from '../results.ts'
 import { gatherEnds } from './ends.ts'
 import { Place, Worker } from './worker.ts'
-import { CERTIFICATE, openServer, PASSWORD, targetOf, type World } from './world.ts'
+import { CERTIFICATE, openServer, PASSWORD, targetOf, untilDeserted, type World } from './world.ts'
 
 const CLIENTS: readonly ClientId[] = ['pg-deadline', 'pg-deadline, fast', 'pg', 'postgres.js']
 const DEADLINES_MS = [100, 250, 500, 1_000]
@@ -20,8 +20,8 @@ export async function measureTimeouts({ quick, tell }: World): Promise<TimeoutsD
   await using postgresql = await openServer({ max_connections: '1500' })
   await using lean = await Place.leanServer({ password: PASSWORD, iterations: ITERATIONS, ...CERTIFICATE })
   const servers = {
-    lean: { host: HOST, port: lean.port },
-    PostgreSQL: { host: postgresql.host, port: postgresql.port },
+    lean,
+    PostgreSQL: { port: postgresql.port, directPort: postgresql.port },
   }
   const rows: TimeoutsData['rows'][number][] = []
   let done = 0
@@ -34,12 +34,15 @@ export async function measureTimeouts({ quick, tell }: World): Promise<TimeoutsD
             2 * 2 * deadlinesMs.length * CLIENTS.length,
             `${server}, ${tls ? 'TLS' : 'plain'}, ${deadlineMs} ms, ${client}`,
           )
-          await using path = await Place.path({ target: servers[server], options: PATH })
+          const isDirect = tls && client === 'pg-deadline, fast'
+          const port = isDirect ? servers[server].directPort : servers[server].port
+          await using path = await Place.path({ target: { host: HOST, port }, options: PATH })
           await using worker = new Worker({ client, target: targetOf({ host: HOST, port: path.port }, tls) })
           // What is compiled and derived once is no part of the question.
           await worker.ask({ do: 'burst', perSecond: 50, durationMs: quick ? 200 : 1_000, deadlineMs: 5_000 })
           const answer = await worker.ask({ do: 'burst', perSecond, durationMs, deadlineMs })
           rows.push({ server, client, tls, deadlineMs, ...gatherEnds([answer]) })
+          await untilDeserted(postgresql)
         }
       }
     }

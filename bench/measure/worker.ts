@@ -58,11 +58,14 @@ export class Worker implements AsyncDisposable {
 /** A server or a path in a process of its own, and where it listens. */
 export class Place implements AsyncDisposable {
   readonly port: number
+  /** Of the lean server: where TLS begins at once. */
+  readonly directPort: number
   readonly #child: ChildProcess
 
-  private constructor(child: ChildProcess, port: number) {
+  private constructor(child: ChildProcess, { port, directPort = port }: Ports) {
     this.#child = child
     this.port = port
+    this.directPort = directPort
   }
 
   static leanServer(options: LeanServerOptions): Promise<Place> {
@@ -76,10 +79,10 @@ export class Place implements AsyncDisposable {
   static async #open(program: string, argument: object): Promise<Place> {
     const child = start(program, argument, [])
     const exited = exitOf(child)
-    const listening = new Promise<{ port: number }>((resolve) => child.once('message', resolve))
+    const listening = new Promise<Ports>((resolve) => child.once('message', resolve))
     const place = await Promise.race([listening, exited])
     if (place === undefined) throw new Error(`${program} ended with ${child.exitCode ?? child.signalCode}`)
-    return new Place(child, place.port)
+    return new Place(child, place)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,6 +90,11 @@ export class Place implements AsyncDisposable {
     this.#child.disconnect()
     await exited
   }
+}
+
+interface Ports {
+  readonly port: number
+  readonly directPort?: number
 }
 
 function start(program: string, argument: object, nodeOptions: readonly string[]): ChildProcess {

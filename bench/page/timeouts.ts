@@ -51,7 +51,8 @@ ${perSecond} connects a second, evenly, for ${durationMs / 1_000} s, whatever be
 ${roundTripMs} ms a round trip, give or take ${jitterMs} ms, in a process of its own, with the same delays for everybody (seeded). Success is to be
 ready within the deadline, by a clock outside of the client; p50 and p99 are of those that were. pg is told \`connectionTimeoutMillis\`.
 postgres.js takes \`connect_timeout\` in whole seconds by its manual; it is given the fraction, which its timer understands, and judged by
-the same clock as the others. Its connect is \`reserve()\`, so that no query is part of it.
+the same clock as the others. It connects only for a query: its session counts as ready when it tells of the server's parameters, which come
+with ReadyForQuery, and before the query is answered.
 
 There are two servers. The *lean* one does the handshake of PostgreSQL, SCRAM and TLS for real, without a process for each connection;
 so path and client are what is looked at. Then PostgreSQL itself, embedded, on the same machine, which has to start ${perSecond} processes a
