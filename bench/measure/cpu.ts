@@ -20,7 +20,7 @@ const CLIENTS: readonly ClientId[] = [
 const COUNTING = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=256']
 
 export async function measureCpu({ quick, tell }: World): Promise<CpuData> {
-  const [warmup, cycles, rounds] = quick ? [5, 3, 2] : [400, 40, 15]
+  const [warmup, cycles, rounds] = quick ? [5, 3, 2] : [800, 40, 15]
   await using server = await openServer()
   const rows: CpuData['rows'][number][] = []
   let done = 0
@@ -49,7 +49,7 @@ export async function measureCpu({ quick, tell }: World): Promise<CpuData> {
     }
     for (const { client, counted, cpuMs } of workers) {
       tellDone()
-      await counted.ask({ do: 'cycles', count: warmup })
+      await counted.ask({ do: 'cycles', count: Math.ceil(warmup / 8) })
       const { allocated } = await counted.ask({ do: 'cycles', count: cycles })
       if (allocated === null) throw new Error(`memory was collected while ${client} was looked at`)
       const { heapBytes, bufferBytes } = allocated

@@ -58,9 +58,9 @@ Tried again:
 ${part(true)}
 ![Success in percent by connects at once](benchmarks/storms.svg)
 
-What it teaches: without a retry, who is let in is decided by how soon a slot comes free, and so by how long each holds it; a client
-that spends its time in PBKDF2 holds its slot meanwhile. With retries everybody gets in that has time left, and what differs is the
-tail. A refusal for want of room (53300) is worth another try within the same deadline; our error says which it was.
+What it teaches: there are two ways to stay outside, and the error says which. For want of room (53300) another try within the same
+deadline is worth it. At the deadline it is not: the server was busy with connects that nobody waited for any more, and more of them
+make it worse. A client that needs less CPU lets its slots go sooner; fewer connects at once, by a pool, do more than any client can.
 `
   return { text, plots: { 'storms.svg': plot } }
 }
