@@ -4,11 +4,10 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
-import { NOT_BUILT, PARAMETERS } from '../src/config/parameters.ts'
 import { makeFiles } from '../bench/page/page.ts'
 import { readResults } from '../bench/results.ts'
-import { PARAMETERS } from '../src/config/parameters.ts'
+import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
+import { NOT_BUILT, PARAMETERS } from '../src/config/parameters.ts'
 import { typeName } from '../src/protocol/annotate.ts'
 import { AUTHENTICATION_MESSAGES } from '../src/protocol/authentication.ts'
 import { BACKEND_MESSAGES } from '../src/protocol/backend.ts'

@@ -99,7 +99,9 @@ interface Ports {
 
 function start(program: string, argument: object, nodeOptions: readonly string[]): ChildProcess {
   const file = join(COMPILED, `bench/clients/${program}.js`)
-  return fork(file, [JSON.stringify(argument)], { execArgv: [...nodeOptions] })
+  // PGSSLMODE and its like would be heard by some clients and not by others.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')))
+  return fork(file, [JSON.stringify(argument)], { execArgv: [...nodeOptions], env })
 }
 
 function exitOf(child: ChildProcess): Promise<void> {
