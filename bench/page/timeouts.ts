@@ -74,8 +74,9 @@ ${statesOf(rows)}
 - A deadline is safe if it holds as many of the slowest round trips as the handshake takes, one more for TCP on a real path, and a
   margin for the machines at both ends. Here, to be ready: plain ${trips(ROUND_TRIPS.plain.slow)}, over TLS ${trips(ROUND_TRIPS.tls.slow)}; fast, plain
   ${trips(ROUND_TRIPS.plain.fast)}, over TLS ${trips(ROUND_TRIPS.tls.fast)}.
-- What lies below that fails for everybody, always, and it is the number of round trips that decides. Just above it, CPU decides: the
-  queue in front of PBKDF2 and of TLS is part of the handshake.
+- A deadline that does not hold as many of the *fastest* round trips fails always, whoever the client is: there it is the number of
+  round trips that decides. Between that and the safe one it is luck; just above it, CPU: the queue in front of PBKDF2 and of TLS is
+  part of the handshake.
 - A deadline that is too short makes a storm worse: all of its work is thrown away, on both sides. If it must be short, say with
   \`leastMs\` what a connect needs, and hopeless ones are not begun.
 - Look at the state in which the time went before making a deadline longer: a state that waits for the server is the path or the server,
