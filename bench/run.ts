@@ -1,76 +1,103 @@
 /**
- * Runs the benchmarks: `npm run bench`, or `npm run bench -- connect` for one of them. Each file here asks one question
- * and measures peers doing the same work in the same run: in turn, A B C A B C, so that a machine whose speed drifts
- * drifts for all of them. What is printed are medians, spread and the ratio to ours.
+ * Measures, and writes docs/benchmarks.md: `npm run bench`. `--only <scenario>` takes one of them, any number of times; the others
+ * stay as they were measured. `--quick` is a short try: it prints what it finds and keeps nothing. `--render` measures nothing and
+ * makes the page again from what is kept.
  */
-import { arch, cpus, platform } from 'node:os'
-import { startServer, type TestServer } from '../test/servers/server.ts'
-import * as connecting from './connect.ts'
-import * as rows from './rows.ts'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { arch, cpus, platform, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { installedVersion } from './installed-version.ts'
+import { measureConnect } from './measure/connect.ts'
+import { measureCpu } from './measure/cpu.ts'
+import { measureRoundTrips } from './measure/round-trips.ts'
+import { measureRows } from './measure/rows.ts'
+import { measureStorms } from './measure/storms.ts'
+import { measureTimeouts } from './measure/timeouts.ts'
+import { compileClients } from './measure/worker.ts'
+import { openServer, type World } from './measure/world.ts'
+import { makeFiles, makeSection } from './page/page.ts'
+import { Progress } from './progress.ts'
+import {
+  type Circumstances,
+  type DataOf,
+  type Results,
+  readResults,
+  type ScenarioName,
+  writeResults,
+} from './results.ts'
 
-/** One question: what is asked, and who answers it. The first contestant is ours, the others are compared with it. */
-export interface Question {
-  readonly title: string
-  readonly contestants: (server: TestServer) => Promise<readonly Contestant[]>
+const SCENARIOS: { readonly [N in ScenarioName]: (world: World) => Promise<DataOf[N]> } = {
+  'round-trips': (world) => measureRoundTrips(world, psqlVersion),
+  cpu: measureCpu,
+  storms: measureStorms,
+  timeouts: measureTimeouts,
+  connect: measureConnect,
+  rows: measureRows,
 }
 
-export interface Contestant {
-  readonly name: string
-  readonly run: () => Promise<unknown>
-  readonly stop?: () => Promise<unknown>
-}
+const {
+  only = [],
+  quick,
+  render,
+} = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true },
+    quick: { type: 'boolean', default: false },
+    render: { type: 'boolean', default: false },
+  },
+}).values
 
-const QUESTIONS: Readonly<Record<string, Question>> = { connect: connecting.question, rows: rows.question }
-const WARMUP_ROUNDS = 30
-const MEASURED_MS = 10_000
-
-const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !(name in QUESTIONS))
+const names = Object.keys(SCENARIOS) as ScenarioName[]
+const unknown = only.filter((name) => !names.includes(name as ScenarioName))
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(', ')}; there are: ${Object.keys(QUESTIONS).join(', ')}`)
+  console.error(`unknown: ${unknown.join(', ')}; there are: ${names.join(', ')}`)
   process.exit(1)
 }
 
-const server = await startServer({ setup: ["create role bench login superuser password 'bench'"] })
-try {
-  console.log(
-    `Node ${process.version}, PostgreSQL ${server.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${platform()}-${arch()}\n`,
-  )
-  for (const [name, question] of Object.entries(QUESTIONS)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue
-    await ask(name, question)
+const psqlVersion = findPsql()
+if (!render) await measureAll(names.filter((name) => only.length === 0 || only.includes(name)))
+if (!quick) writePage(readResults())
+
+async function measureAll(chosen: readonly ScenarioName[]): Promise<void> {
+  compileClients()
+  const circumstances = await describe()
+  for (const name of chosen) {
+    const progress = new Progress(process.stderr, name)
+    const measured = { ...circumstances, data: await SCENARIOS[name]({ quick, tell: progress.tell }) }
+    progress.end()
+    if (quick) console.log(`\n${makeSection(name, { [name]: measured })}`)
+    else writeResults({ ...readResults(), [name]: measured })
   }
-} finally {
-  await server.stop()
 }
 
-async function ask(name: string, { title, contestants }: Question): Promise<void> {
-  console.log(`${name}: ${title}\n`)
-  const all = await contestants(server)
-  const samples = all.map(({ name: who, run }) => ({ who, run, tookMs: [] as number[] }))
-  process.stderr.write(`  measuring ${samples.map(({ who }) => who).join(', ')}, in turn …\n`)
-  for (let round = 0; round < WARMUP_ROUNDS; round++) for (const { run } of samples) await run()
-  for (const end = performance.now() + MEASURED_MS; performance.now() < end; ) {
-    for (const { run, tookMs } of samples) {
-      const begin = performance.now()
-      await run()
-      tookMs.push(performance.now() - begin)
-    }
+async function describe(): Promise<Circumstances> {
+  await using server = await openServer()
+  const memoryGb = Math.round(totalmem() / 2 ** 30)
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${memoryGb} GB, ${platform()}-${arch()}`,
+    node: process.version,
+    postgresql: server.version,
+    peers: {
+      pg: installedVersion('pg'),
+      'postgres.js': installedVersion('postgres'),
+      ...(psqlVersion !== null && { libpq: psqlVersion }),
+    },
   }
-  for (const { stop } of all) await stop?.()
+}
 
-  const results = samples.map(({ who, tookMs }) => {
-    const sorted = tookMs.sort((a, b) => a - b)
-    const at = (part: number) => sorted[Math.floor(part * (sorted.length - 1))] ?? Number.NaN
-    return { who, p50: at(0.5), p75: at(0.75), p99: at(0.99) }
-  })
-  console.log(`  ${samples[0]?.tookMs.length} rounds\n`)
-  const ours = results[0]?.p50 ?? Number.NaN
-  console.log(`| ${'client'.padEnd(22)} | median ms | p75 ms | p99 ms | median / ours |`)
-  console.log(`|${'-'.repeat(24)}|----------:|-------:|-------:|--------------:|`)
-  for (const { who, p50, p75, p99 } of results) {
-    const cells = [p50.toFixed(2).padStart(9), p75.toFixed(2).padStart(6), p99.toFixed(2).padStart(6)]
-    console.log(`| ${who.padEnd(22)} | ${cells.join(' | ')} | ${(p50 / ours).toFixed(2).padStart(13)} |`)
+function findPsql(): string | null {
+  const { status, stdout } = spawnSync('psql', ['--version'], { encoding: 'utf8' })
+  return status === 0 ? (/\d+(\.\d+)?/.exec(stdout)?.[0] ?? '') : null
+}
+
+function writePage(results: Results): void {
+  for (const [name, text] of Object.entries(makeFiles(results))) {
+    const path = join(import.meta.dirname, '../docs', name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, `${text.trimEnd()}\n`)
   }
-  console.log()
+  console.log('wrote docs/benchmarks.md and its plots')
 }

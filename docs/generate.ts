@@ -1,9 +1,11 @@
 /**
- * Writes the pages of docs/ that are made from the code: `npm run docs`. With `--check` it writes nothing and fails
- * if a page is not what the code says.
+ * Writes the pages of docs/ that are made from the code, or from figures that are kept: `npm run docs`. With `--check` it writes
+ * nothing and fails if a page is not what they say.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFiles } from '../bench/page/page.ts'
+import { readResults } from '../bench/results.ts'
 import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
 import { NOT_BUILT, PARAMETERS } from '../src/config/parameters.ts'
 import { typeName } from '../src/protocol/annotate.ts'
@@ -32,7 +34,11 @@ const messages: readonly MessageLayout[] = [
 ]
 const anchors = new Map(messages.map(({ name, anchor }) => [name, anchor]))
 
+const BENCHMARKS = Object.entries(makeFiles(readResults())).map(([name, text]) => [name, () => text] as const)
+
 const PAGES: Readonly<Record<string, () => string>> = {
+  ...Object.fromEntries(BENCHMARKS),
+
   'handshake.md': () => `${MADE}
 # The handshake
 

@@ -139,10 +139,12 @@ export async function makeAttempt(
     let step: Step = { state: since, effects: asked }
     do {
       let event: Event | null = nextMove(step.state)
-      const flight = step.effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
-      for (const effect of step.effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
-      if (flight.length > 0) event = (await send(flight)) ?? event
-      event ??= await next(since.name)
+      if (step.effects.length > 0) {
+        const flight = step.effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
+        for (const effect of step.effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
+        if (flight.length > 0) event = (await send(flight)) ?? event
+      }
+      event ??= received(since.name) ?? (await next(since.name))
       step = handshake.receive(step.state, event, signal)
       if (step.state.name === 'Failed') throw failed(step.state)
     } while (step.state.name === since.name)
@@ -231,6 +233,11 @@ export async function makeAttempt(
 
   async function fetchPassword(): Promise<Event> {
     return { type: 'PasswordFetched', password: await password.fetch(signal) }
+  }
+
+  /** What is here already needs no waiting: a server sends most of its messages at once. */
+  function received(name: StateName): Event | null {
+    return owed === null && reading === null && name !== 'AwaitingTlsReply' ? opened(wire).take() : null
   }
 
   /** Whichever comes first: the server's next message, or what is owed to us. */

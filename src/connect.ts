@@ -74,14 +74,17 @@ export function connect(target: string | ConnectTarget, options: ConnectOptions 
 
 /** `connect` in a world of one's own. */
 export function connectWith(runtime: Runtime, target: string | ConnectTarget, options: ConnectOptions): Connecting {
-  const changedMind = new AbortController()
+  let deadline: Deadline | undefined
   const wish = read(runtime.clock, target, options)
   const hook = hookConnect(() => factsOf(wish))
   const onlooker = onlookerOf(hook, runtime.observe, debugObserver())
-  const begin = () => run(runtime, wish, options, changedMind.signal, onlooker)
+  const onDeadline = (whole: Deadline) => {
+    deadline = whole
+  }
+  const begin = () => run(runtime, wish, options, onDeadline, onlooker)
   const connecting = hook === undefined ? begin() : hook.trace(begin)
   const close = async () => {
-    changedMind.abort(new DOMException('close() was called while the connect was under way', 'AbortError'))
+    deadline?.abort(new DOMException('close() was called while the connect was under way', 'AbortError'))
     const session = await connecting.catch(() => null)
     await session?.close()
   }
@@ -118,7 +121,7 @@ async function run(
   runtime: Runtime,
   wish: Wish,
   options: ConnectOptions,
-  changedMind: AbortSignal,
+  onDeadline: (deadline: Deadline) => void,
   onlooker: Onlooker | undefined,
 ): Promise<Session> {
   const { clock } = runtime
@@ -137,7 +140,7 @@ async function run(
       heartbeatMs: heartbeatFor(timeoutMs),
     })
     deadline = whole
-    changedMind.addEventListener('abort', () => whole.abort(changedMind.reason))
+    onDeadline(whole)
     refuseIfHopeless(whole, options)
     checkFirstQuery(settings, options)
     const { firstQuery = null } = options
@@ -291,9 +294,9 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
     const { remote } = wire
     return cancelWith(runtime, { errand: lasting, identity, remote, isSecured: state.tls !== null, key }, options)
   }
-  const name = nameOf(settings, errand.endpoint)
-  if (settings.rememberServers && runtime.knownServers.recall(name) !== 'waits') {
-    runtime.knownServers.remember(name, mechanism)
+  if (settings.rememberServers) {
+    const name = nameOf(settings, errand.endpoint)
+    if (runtime.knownServers.recall(name) !== 'waits') runtime.knownServers.remember(name, mechanism)
   }
   const { clock } = runtime
   return new Session(wire, state, { timeline: timeline.finish(), attempts, identity, clock, cancel, firstQuery })

@@ -65,6 +65,8 @@ export function passwordOf(
     },
 
     end() {
+      // Nobody was asked: nobody has the signal.
+      if (asked === undefined) return
       connectSignal.removeEventListener('abort', onEnd)
       controller.abort(new DOMException('the connect has settled', 'AbortError'))
     },

@@ -54,7 +54,8 @@ interface Origin {
 /** A query that waits or runs. */
 interface Job {
   readonly text: string
-  readonly deadline: Deadline
+  /** null: without a limit. */
+  readonly deadline: Deadline | null
   readonly collector: ResultCollector
   readonly resolve: (results: readonly QueryResult[]) => void
   readonly reject: (error: unknown) => void
@@ -91,7 +92,8 @@ export class Session implements AsyncDisposable {
   #state: SessionState
   /** The first is the one that runs, unless the session is idle. */
   readonly #jobs: Job[] = []
-  #ended: SessionError | null = null
+  /** Why it has ended, made for whoever asks: an orderly end is nobody's error. */
+  #ended: (() => SessionError) | null = null
   #closing: Promise<void> | null = null
   readonly #onIdle: (() => void)[] = []
 
@@ -153,7 +155,7 @@ export class Session implements AsyncDisposable {
       checkOptions(options)
       const problem = findTextMisuse(text)
       if (problem !== null) throw new TypeError(`query: ${problem}`)
-      if (this.#ended !== null) throw this.#bystander(this.#ended)
+      if (this.#ended !== null) throw this.#bystander(this.#ended())
       if (this.#closing !== null) throw this.#closed()
       resolve(this.#ask(text, options))
     })
@@ -167,12 +169,15 @@ export class Session implements AsyncDisposable {
 
   #enqueue(text: string, { timeoutMs, signal }: WaitOptions): Promise<readonly QueryResult[]> {
     return new Promise((resolve, reject) => {
-      const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
+      const isLimited = timeoutMs !== undefined || signal !== undefined
+      const deadline = isLimited ? new Deadline({ timeoutMs, signal, clock: this.#clock }) : null
       const job: Job = { text, deadline, collector: new ResultCollector(), resolve, reject, error: null }
       this.#jobs.push(job)
-      const onAbort = () => this.#abort(job)
-      if (deadline.signal.aborted) onAbort()
-      else deadline.signal.addEventListener('abort', onAbort)
+      if (deadline !== null) {
+        const onAbort = () => this.#abort(job, deadline)
+        if (deadline.signal.aborted) onAbort()
+        else deadline.signal.addEventListener('abort', onAbort)
+      }
       if (this.#jobs[0] === job) this.#begin(job)
     })
   }
@@ -206,8 +211,12 @@ export class Session implements AsyncDisposable {
     this.#closing ??= Promise.resolve().then(() => this.#close())
     const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
     try {
-      if (deadline.signal.aborted) this.#end(this.#closed())
-      deadline.signal.addEventListener('abort', () => this.#end(this.#closed()))
+      const end = () => {
+        const error = this.#closed()
+        this.#end(() => error)
+      }
+      if (deadline.signal.aborted) end()
+      deadline.signal.addEventListener('abort', end)
       await this.#closing
     } finally {
       deadline[Symbol.dispose]()
@@ -239,7 +248,7 @@ export class Session implements AsyncDisposable {
       } catch (error) {
         if (error instanceof TransportError) {
           this.#apply({ type: 'TransportLost', code: error.code, detail: error.message }, error)
-        } else if (error instanceof Fault) this.#end(this.#failed(error.failure))
+        } else if (error instanceof Fault) this.#fail(error.failure)
         else if (!signal.aborted) this.#endByDefect(error)
       }
     }
@@ -252,8 +261,9 @@ export class Session implements AsyncDisposable {
     this.#state = state
     for (const effect of effects) this.#perform(effect, before)
     if (state.name === 'Failed') {
-      this.#end(new SessionError(before, state.failure, cause === undefined ? {} : { cause }))
-    } else if (state.name === 'Closed') this.#end(this.#closed())
+      const error = new SessionError(before, state.failure, cause === undefined ? {} : { cause })
+      this.#end(() => error)
+    } else if (state.name === 'Closed') this.#end(() => this.#closed())
   }
 
   #perform(effect: SessionEffect, phase: SessionStateName): void {
@@ -291,7 +301,7 @@ export class Session implements AsyncDisposable {
         this.#parameters.set(effect.name, effect.value)
         if (this.#parameters.size > LIMITS.parametersMax) {
           const received = this.#parameters.size
-          this.#end(this.#failed({ kind: 'limit', what: 'parameters', limit: LIMITS.parametersMax, received }))
+          this.#fail({ kind: 'limit', what: 'parameters', limit: LIMITS.parametersMax, received })
         }
         return
       case 'settleQuery':
@@ -308,7 +318,7 @@ export class Session implements AsyncDisposable {
   #settle(): void {
     const job = this.#jobs.shift()
     if (job !== undefined) {
-      job.deadline[Symbol.dispose]()
+      job.deadline?.[Symbol.dispose]()
       if (job.error === null) job.resolve(job.collector.results)
       else job.reject(job.error)
     }
@@ -317,8 +327,7 @@ export class Session implements AsyncDisposable {
     this.#tell()
   }
 
-  #abort(job: Job): void {
-    const { deadline } = job
+  #abort(job: Job, deadline: Deadline): void {
     const failure: Failure = deadline.expired
       ? { kind: 'deadline', timeoutMs: deadline.timeoutMs }
       : { kind: 'aborted' }
@@ -327,29 +336,35 @@ export class Session implements AsyncDisposable {
     this.#jobs.splice(this.#jobs.indexOf(job), 1)
     deadline[Symbol.dispose]()
     job.reject(error)
-    if (ran) this.#end(error)
+    if (ran) this.#end(() => error)
   }
 
   /** The end, whatever led to it. Everybody who waits is told, and nothing is left behind. */
-  #end(error: SessionError): void {
+  #end(error: () => SessionError): void {
     if (this.#ended !== null) return
     this.#ended = error
-    this.#life.abort(error)
+    // Once the server has closed the connection in order, nobody waits for it any more.
+    if (this.#state.name !== 'Closed') this.#life.abort('the session has ended')
     this.#wire.destroy()
     if (this.#state.name !== 'Failed' && this.#state.name !== 'Closed') {
       const phase = this.#state.name
-      this.#state = this.#closing === null ? { name: 'Failed', phase, failure: error.failure } : { name: 'Closed' }
+      this.#state = this.#closing === null ? { name: 'Failed', phase, failure: error().failure } : { name: 'Closed' }
     }
     for (const job of this.#jobs.splice(0)) {
-      job.deadline[Symbol.dispose]()
-      job.reject(job.error ?? this.#bystander(error))
+      job.deadline?.[Symbol.dispose]()
+      job.reject(job.error ?? this.#bystander(error()))
     }
     this.#tell()
   }
 
   /** A defect of ours: nobody is left waiting, and whoever waits can see what it was. */
   #endByDefect(defect: unknown): void {
-    this.#end(this.#failed({ kind: 'lost', code: 'EDEFECT', detail: 'a defect of pg-deadline' }, { cause: defect }))
+    this.#fail({ kind: 'lost', code: 'EDEFECT', detail: 'a defect of pg-deadline' }, { cause: defect })
+  }
+
+  #fail(failure: Failure, options?: ErrorOptions): void {
+    const error = this.#failed(failure, options)
+    this.#end(() => error)
   }
 
   /** For queries that the end of the session meets: an abort or a deadline that was another's is not theirs. */

@@ -55,15 +55,20 @@ export class Wire {
   /** The next message, or null once the server has closed its side. Throws Fault, TransportError, `signal.reason`. */
   async next(signal: AbortSignal): Promise<BackendMessage | null> {
     for (;;) {
-      const frame = this.poll()
-      if (frame !== null) {
-        const message = this.#decode(frame)
-        this.#note?.('received', message.type, frame.lengthBytes)
-        if (this.#witness !== undefined) this.#showReceived(message.type, wholeOf(frame), message)
-        return message
-      }
+      const message = this.take()
+      if (message !== null) return message
       if (!(await this.fill(signal))) return null
     }
+  }
+
+  /** The next message if it has been received already, else null. Throws Fault. */
+  take(): BackendMessage | null {
+    const frame = this.poll()
+    if (frame === null) return null
+    const message = this.#decode(frame)
+    this.#note?.('received', message.type, frame.lengthBytes)
+    if (this.#witness !== undefined) this.#showReceived(message.type, wholeOf(frame), message)
+    return message
   }
 
   /** The one byte that answers SSLRequest, as an event. null once the server has closed its side. Throws as next does. */

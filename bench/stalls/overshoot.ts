@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline'
 import { approachTrusted } from '../../src/testing/approach.ts'
 import { encodeBackend } from '../../src/testing/encode-backend.ts'
 import { HostileServer } from '../../src/testing/hostile-server.ts'
+import { quantile } from '../statistics.ts'
 import type { OvershootReport, OvershootTask } from './overshoot-child.ts'
-import { quantile } from './quantile.ts'
 
 export interface Figures {
   readonly title: string

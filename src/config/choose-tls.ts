@@ -14,21 +14,26 @@ import { unusable } from './unusable.ts'
 
 /** One answer for all hosts. Throws Fault of kind 'config'. */
 export function chooseTls(given: Given, hosts: readonly Endpoint[], surroundings: Surroundings): TlsSettings {
-  const asked = { ...chooseMode(given), ...chooseVersions(given) }
+  const asked = chooseMode(given)
+  const { minVersion, maxVersion } = chooseVersions(given)
   // libpq refuses what makes no sense on a Unix-domain socket too, and ignores the rest there.
   const mode = hosts.every(({ transport }) => transport === 'unix') ? 'disable' : asked.mode
   if (mode === 'verify-full') checkNames(given)
   const nodeOptions = given.tls ?? null
-  const files = {
-    ...chooseTrust(given, mode, nodeOptions, surroundings),
-    ...chooseCertificate(given, mode, nodeOptions, surroundings),
-  }
+  const { rootCertificate, revocationList } = chooseTrust(given, mode, nodeOptions, surroundings)
+  const { certificateMode, certificate, key } = chooseCertificate(given, mode, nodeOptions, surroundings)
+  // Name by name: spread out of four objects it takes Node as long as a hash.
   return {
-    ...asked,
     mode,
     negotiation: mode === 'disable' ? 'postgres' : asked.negotiation,
-    ...files,
-    found: listFound(given, files),
+    minVersion,
+    maxVersion,
+    rootCertificate,
+    revocationList,
+    certificateMode,
+    certificate,
+    key,
+    found: listFound(given, { rootCertificate, certificate, key, revocationList }),
     keyPassword: given.sslpassword ?? null,
     sendServerName: given.sslsni ?? true,
     nodeOptions,

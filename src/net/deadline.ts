@@ -81,6 +81,8 @@ export class Deadline implements Disposable {
   #cancelExpiry = () => {}
   #expiresAtMs: number
   #expired = false
+  /** As its signal has it, which is not made before somebody asks for it: most deadlines of a query are never listened to. */
+  #ended = false
   #disposed = false
 
   /** Throws RangeError if `timeoutMs` is not a number, TypeError if `signal` is no AbortSignal. */
@@ -124,7 +126,7 @@ export class Deadline implements Disposable {
 
   /** Milliseconds left: 0 when it is over, Infinity when there is no limit. */
   remaining(): number {
-    return this.signal.aborted ? 0 : Math.max(0, this.#expiresAtMs - this.#timetable.now())
+    return this.#ended ? 0 : Math.max(0, this.#expiresAtMs - this.#timetable.now())
   }
 
   /** The latest that the timer was ever called after it was due, in milliseconds: how long our own event loop was blocked. */
@@ -176,7 +178,7 @@ export class Deadline implements Disposable {
    */
   endIfPast(): void {
     this.#parent?.endIfPast()
-    if (this.signal.aborted || this.#disposed || this.remaining() > 0) return
+    if (this.#ended || this.#disposed || this.remaining() > 0) return
     this.#timetable.noteLag()
     this.#expire()
   }
@@ -211,6 +213,7 @@ export class Deadline implements Disposable {
 
   /** First the signal, so that slices end with the same reason; then what would have ended it otherwise is taken away. */
   #end(reason: unknown): void {
+    this.#ended = true
     this.#controller.abort(reason)
     this[Symbol.dispose]()
   }

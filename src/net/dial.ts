@@ -45,12 +45,25 @@ export async function dial({ endpoint, addresses, keepalives }: Destination, dea
   const { port } = endpoint
   const address = endpoint.address ?? endpoint.host
   const keeping = { keepAlive: keepalives.enabled, keepAliveIdleMs: keepalives.idleMs ?? 0 }
-  return race(addresses ?? [{ address, family: isIP(address) }], port, keeping, deadline)
+  const all = addresses ?? [{ address, family: isIP(address) }]
+  const [only] = all
+  if (only === undefined || all.length > 1) return race(all, port, keeping, deadline)
+  try {
+    return await openSocket(optionsFor(only, port, keeping), deadline.signal)
+  } catch (error) {
+    throw error instanceof TransportError ? allFailed([error]) : error
+  }
+}
+
+/** Node would race the addresses of a name under a timer of its own; here is one address and no such timer. */
+function optionsFor({ address, family }: Address, port: number, { keepAlive, keepAliveIdleMs }: KeepAlive) {
+  const keeping = { keepAlive, keepAliveInitialDelay: keepAliveIdleMs }
+  return { host: address, family, port, autoSelectFamily: false, noDelay: true, ...keeping }
 }
 
 /** A race of sockets that `open` opens. */
 export function createRace(open: typeof openSocket): Race {
-  return (addresses, port, { keepAlive, keepAliveIdleMs }, deadline) =>
+  return (addresses, port, keeping, deadline) =>
     until<Transport>(deadline.signal, (resolve, reject) => {
       const waiting = interleave(addresses)
       /** In the order of the attempts, whichever failed first. */
@@ -79,14 +92,8 @@ export function createRace(open: typeof openSocket): Race {
 
       async function run(attempt: Attempt): Promise<void> {
         running.add(attempt)
-        const { address: host, family, controller } = attempt
-        const keeping = { keepAlive, keepAliveInitialDelay: keepAliveIdleMs }
         try {
-          const transport = await open(
-            // Node would race the addresses of a name under a timer of its own; here is one address and no such timer.
-            { host, family, port, autoSelectFamily: false, noDelay: true, ...keeping },
-            controller.signal,
-          )
+          const transport = await open(optionsFor(attempt, port, keeping), attempt.controller.signal)
           // Two may connect in the same moment: the second one is a loser, too.
           if (running.delete(attempt)) resolve(transport)
           else transport.destroy()

@@ -49,6 +49,8 @@ class SocketTransport implements Transport {
   #queuedBytes = 0
   #ended = false
   #error: TransportError | Fault | null = null
+  /** Nothing more can come; why is told to whoever asks, since after an orderly end nobody does. */
+  #isClosed = false
   /** Of messages, since TLS began. */
   #messageBytes = 0
   #stopCounting = () => {}
@@ -80,7 +82,7 @@ class SocketTransport implements Transport {
         this.#tell()
       },
       close: () => {
-        this.#error ??= new TransportError('ECLOSED', 'the connection was closed on our side')
+        this.#isClosed = true
         this.#tell()
       },
       drain: () => this.#tell(),
@@ -98,7 +100,7 @@ class SocketTransport implements Transport {
       const received = `${this.#queuedBytes} bytes in plaintext`
       throw new Fault({ kind: 'misbehaved', expected: ['nothing before TLS'], received })
     }
-    if (this.#error !== null) throw this.#error
+    this.#throwIfBroken()
     this.#stopListening()
     const below = this.#socket
     const { socket, tls } = await secure(below, options, signal)
@@ -137,9 +139,14 @@ class SocketTransport implements Transport {
       }
       // Whatever was received comes first: the reason for which a server hung up is in its last bytes.
       if (this.#ended) return null
-      if (this.#error !== null) throw this.#error
+      this.#throwIfBroken()
       await this.#change(signal)
     }
+  }
+
+  #throwIfBroken(): void {
+    if (this.#error !== null) throw this.#error
+    if (this.#isClosed) throw new TransportError('ECLOSED', 'the connection was closed on our side')
   }
 
   async write(bytes: Buffer, signal: AbortSignal): Promise<void> {

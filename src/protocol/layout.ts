@@ -99,6 +99,7 @@ export function counted32<T>(of: Field<T>): Field<readonly T[]> {
 /** The value of the field that begins at `offset`, and where it ends. */
 export function readField<T>(of: Field<T>, body: Buffer, offset: number): { readonly value: T; readonly end: number } {
   const layout = layoutOf(of)
+  if (layout instanceof Fields) return layout.read(body, offset) as { value: T; end: number }
   return { value: layout.decode(body, offset) as T, end: offset + layout.getSpan(body, offset) }
 }
 
@@ -402,7 +403,7 @@ class List extends Layout implements Measured {
   }
 }
 
-/** A field under its name, so that a problem says where it was met. */
+/** A field under its name. */
 class Named extends Layout {
   readonly inner: Measured
 
@@ -414,55 +415,79 @@ class Named extends Layout {
   override getSpan(body: Buffer, offset: number): number {
     return this.inner.getSpan(body, offset)
   }
-
-  override decode(body: Buffer, offset: number): unknown {
-    return inside(String(this.property), () => this.inner.decode(body, offset))
-  }
-
-  override encode(value: unknown, into: Buffer, offset: number): number {
-    return inside(String(this.property), () => this.inner.encode(value, into, offset))
-  }
 }
 
 class Fields extends Structure implements Measured {
-  readonly #shape: Shape
-  readonly #constants: Readonly<Record<string, number>>
+  readonly #members: readonly Member[]
 
   constructor(shape: Shape) {
-    super(Object.entries(shape).map(([name, of]) => new Named(name, layoutOf(of))))
-    this.#shape = shape
-    this.#constants = Object.fromEntries(
-      Object.entries(shape).flatMap(([name, { type }]) =>
-        type.kind === 'integer' && type.constant !== undefined ? [[name, type.constant]] : [],
-      ),
-    )
+    const members = Object.entries(shape).map(([name, of]) => {
+      const { type } = of
+      return { name, layout: layoutOf(of), constant: type.kind === 'integer' ? type.constant : undefined }
+    })
+    super(members.map(({ name, layout }) => new Named(name, layout)))
+    this.#members = members
+  }
+
+  /** Every message comes through here, and not through the package: once, and without a closure for each field. */
+  read(body: Buffer, offset: number): { readonly value: Record<string, unknown>; readonly end: number } {
+    const value: Record<string, unknown> = {}
+    let end = offset
+    let met = ''
+    try {
+      for (const { name, layout, constant } of this.#members) {
+        met = name
+        const one = layout.decode(body, end)
+        if (constant === undefined) value[name] = one
+        end += layout.getSpan(body, end)
+      }
+    } catch (error) {
+      throw placed(error, met)
+    }
+    return { value, end }
   }
 
   override decode(body: Buffer, offset: number): Record<string, unknown> {
-    const value = super.decode(body, offset) as Record<string, unknown>
-    for (const name in this.#constants) delete value[name]
-    return value
+    return this.read(body, offset).value
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {
-    // By name, because a spread would lose what measure() has seen on a prototype, and leave a hole in the message.
-    const all = Object.keys(this.#shape).map((name) => [name, this.#constants[name] ?? (value as Values)[name]])
-    return super.encode(Object.fromEntries(all), into, offset)
+    let at = offset
+    let met = ''
+    try {
+      for (const { name, layout, constant } of this.#members) {
+        met = name
+        at += layout.encode(constant ?? (value as Values)[name], into, at)
+      }
+    } catch (error) {
+      throw placed(error, met)
+    }
+    return at - offset
   }
 
   measure(value: unknown): number {
     if (typeof value !== 'object' || value === null) throw new Bad(0, `expected an object, got ${shown(value)}`)
     let sum = 0
-    for (const [name, of] of Object.entries(this.#shape)) {
-      sum += inside(name, () => {
-        const one = this.#constants[name] ?? (value as Values)[name]
+    let met = ''
+    try {
+      for (const { name, layout, constant } of this.#members) {
+        met = name
+        const one = constant ?? (value as Values)[name]
         // The package would leave a missing property out and send a message that says something else.
         if (one === undefined) throw new Bad(0, 'the value is missing')
-        return layoutOf(of).measure(one)
-      })
+        sum += layout.measure(one)
+      }
+    } catch (error) {
+      throw placed(error, met)
     }
     return sum
   }
+}
+
+interface Member {
+  readonly name: string
+  readonly layout: Measured
+  readonly constant: number | undefined
 }
 
 type Values = Readonly<Record<string, unknown>>
@@ -482,7 +507,12 @@ function inside<T>(name: string | number, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof Bad) error.path.unshift(String(name))
-    throw error
+    throw placed(error, String(name))
   }
+}
+
+/** A problem, with the name of the place where it was met in front of its path. */
+function placed(error: unknown, name: string): unknown {
+  if (error instanceof Bad) error.path.unshift(name)
+  return error
 }

@@ -14,9 +14,9 @@ type Introduced = StateOf<'AwaitingReady' | 'AwaitingSessionCheck'>
 
 export function addParameter(state: Introduced, { name, value }: EventOf<'ParameterStatus'>): Introduced['parameters'] {
   checkEncoding(name, value)
-  const parameters = [...state.parameters, [name, value] as const]
+  const parameters = state.parameters.concat([[name, value]])
   bound('ParameterStatus messages before the session is ready', parameters.length, LIMITS.parametersMax)
-  const length = parameters.reduce((sum, [one, other]) => sum + one.length + other.length, 0)
+  const length = parameters.reduce((sum, one) => sum + one[0].length + one[1].length, 0)
   bound('characters of ParameterStatus before the session is ready', length, LIMITS.startupParametersLengthMax)
   return parameters
 }

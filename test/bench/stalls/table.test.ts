@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { writePage } from '../../../bench/stalls/page.ts'
 import { PLACES } from '../../../bench/stalls/places.ts'
-import { quantile } from '../../../bench/stalls/quantile.ts'
 import { drawCell, drawTable, LEGEND } from '../../../bench/stalls/table.ts'
 import type { Verdict } from '../../../bench/stalls/verdict.ts'
+import { quantile } from '../../../bench/statistics.ts'
 
 const VERDICT: Verdict = {
   place: 'tcp',
