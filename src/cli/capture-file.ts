@@ -191,8 +191,8 @@ function nameOf(names: Dissector, direction: Direction, bytes: Buffer): string {
   try {
     return names.dissect(direction, bytes).name
   } catch (error) {
-    if (error instanceof Fault) return NO_MESSAGE
-    throw error
+    if (!(error instanceof Fault)) throw error
+    return NO_MESSAGE
   }
 }
 

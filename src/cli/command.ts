@@ -60,14 +60,13 @@ export async function runCommand(name: string, io: Io, command: () => Promise<Ex
   }
 }
 
-/** Wait, unless Ctrl-C comes. */
+/** Wait, or until Ctrl-C: whoever goes on asks the signal. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   using deadline = new Deadline({ timeoutMs: ms, signal })
   await new Promise<void>((resolve) => {
     if (deadline.signal.aborted) resolve()
     deadline.signal.addEventListener('abort', () => resolve())
   })
-  signal.throwIfAborted()
 }
 
 /** What util.parseArgs throws for options that it does not know. */

@@ -116,6 +116,7 @@ describe('bytes', () => {
       /byte 1, length: expected a length of 4 or more, got 3/,
     ],
     ['a field that is wrong', [`${BACKEND} 5a 00 00 00 05 50`], /byte 33, ReadyForQuery.status: expected one of/],
+    ['a request without its number', ['52 00000004'], /byte 5, code: needs 4 bytes, 0 are left/],
     ['a request that nobody knows', ['52 00000008 00000063'], /byte 5, code: there is no authentication request 99/],
   ])('that are no message are shown as far as they are some: %s', async (_name, args, problem) => {
     const { code, err } = await run(args)
