@@ -10,20 +10,31 @@ export type SessionWanted = 'any' | 'read-write' | 'read-only' | 'primary' | 'st
 
 type Parameters = readonly (readonly [name: string, value: string])[]
 
+/** The parameters that decide, where a server reports them. */
+const DECIDING: Readonly<Record<SessionWanted, readonly string[]>> = {
+  any: [],
+  'read-write': ['in_hot_standby', 'default_transaction_read_only'],
+  'read-only': ['in_hot_standby', 'default_transaction_read_only'],
+  primary: ['in_hot_standby'],
+  standby: ['in_hot_standby'],
+}
+
 /** The query whose one value decides, or null if the server's parameters do. libpq asks the same two. */
 export function questionFor(wanted: SessionWanted, parameters: Parameters): string | null {
-  if (wanted === 'any') return null
-  const inHotStandby = lastOf(parameters, 'in_hot_standby')
-  if (wanted === 'primary' || wanted === 'standby') {
-    return inHotStandby === null ? 'SELECT pg_catalog.pg_is_in_recovery()' : null
-  }
-  const isKnown = inHotStandby !== null && lastOf(parameters, 'default_transaction_read_only') !== null
-  return isKnown ? null : 'SHOW transaction_read_only'
+  if (DECIDING[wanted].every((name) => lastOf(parameters, name) !== null)) return null
+  return wanted === 'primary' || wanted === 'standby'
+    ? 'SELECT pg_catalog.pg_is_in_recovery()'
+    : 'SHOW transaction_read_only'
+}
+
+/** Whether the parameters decide now that `reported` has come. Then it is newer than an answer that came before it. */
+export function isDecidedBy(reported: string, wanted: SessionWanted, parameters: Parameters): boolean {
+  return DECIDING[wanted].includes(reported) && questionFor(wanted, parameters) === null
 }
 
 /**
  * What the server is instead of what is wanted, in words; null if it suits. `answer` is that to the question, if there
- * was one: 't' and 'f' from a function, 'on' and 'off' from SHOW.
+ * was one and no later report decides: 't' and 'f' from a function, 'on' and 'off' from SHOW.
  */
 export function findMismatch(wanted: SessionWanted, parameters: Parameters, answer: string | null): string | null {
   if (wanted === 'any') return null

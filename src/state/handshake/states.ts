@@ -138,7 +138,7 @@ export type State =
   | ({ readonly name: 'AwaitingSaslOutcome'; readonly serverSignature: Uint8Array } & Greeting)
   | ({ readonly name: 'AwaitingVerdict'; readonly authenticationMethod: AuthenticationMethod } & Greeting)
   | ({ readonly name: 'AwaitingReady' } & Introduction)
-  /** `answer`: the one value that the server gave to our question; null: it was not asked. */
+  /** `answer`: the one value that the server gave to our question; null: it was not asked, or a report has come since. */
   | ({ readonly name: 'CheckingSession'; readonly answer: string | null } & Candidate)
   | ({
       readonly name: 'AwaitingSessionCheck'

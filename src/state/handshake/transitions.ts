@@ -26,7 +26,7 @@ import type { Effect, Event } from './events.ts'
 import { adviceOn, greet, greetingOf, introduce, negotiate } from './greeting.ts'
 import { mayNeedPassword } from './policy.ts'
 import { addNotification, addParameter, bound, follow, oddAnswer } from './reports.ts'
-import { findMismatch } from './session-wanted.ts'
+import { findMismatch, isDecidedBy } from './session-wanted.ts'
 import type { Attempt, State, StateOf } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
 
@@ -335,7 +335,12 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       return to({ ...state, heard: 'CommandComplete' })
     },
 
-    ParameterStatus: (state, event) => to({ ...state, parameters: addParameter(state, event) }),
+    ParameterStatus: (state, event) => {
+      const parameters = addParameter(state, event)
+      // A server that is promoted meanwhile says so. The row was true when it was sent, this is true now: #PROTOCOL-ASYNC.
+      const answer = isDecidedBy(event.name, state.sessionWanted, parameters) ? null : state.answer
+      return to({ ...state, parameters, answer })
+    },
 
     NotificationResponse: (state) => to({ ...state, notifications: addNotification(state) }),
 

@@ -110,6 +110,53 @@ describe('the session check', () => {
     })
   })
 
+  // #PROTOCOL-ASYNC: ParameterStatus is the current value, whenever it changes.
+  it.each([
+    ['a report after the row', 'primary', ['in_hot_standby'], 't', ['in_hot_standby', 'off'], null],
+    ['a report that leaves something open', 'read-write', [], 'off', ['in_hot_standby', 'off'], 'off'],
+    [
+      'the last report that was missing',
+      'read-write',
+      ['in_hot_standby'],
+      'on',
+      ['default_transaction_read_only', 'off'],
+      null,
+    ],
+    ['a report of something else', 'primary', ['in_hot_standby'], 't', ['TimeZone', 'UTC'], 't'],
+    [
+      'a report of what others want to know',
+      'primary',
+      ['in_hot_standby'],
+      't',
+      ['default_transaction_read_only', 'off'],
+      't',
+    ],
+  ] as const)(
+    'lets %s replace the answer if it decides',
+    (_what, sessionWanted, known, answer, [name, value], kept) => {
+      const parameters = known.map((one) => [one, 'on'] as const)
+      const answered = { ...asked, sessionWanted, parameters, heard: 'DataRow', answer } as const
+      expect(play(answered, { type: 'ParameterStatus', name, value })).toMatchObject({ answer: kept })
+    },
+  )
+
+  it('lets the row replace a report that came before it', () => {
+    const report = { type: 'ParameterStatus', name: 'in_hot_standby', value: 'on' } as const
+    const primary = { ...asked, sessionWanted: 'primary' } as const
+    expect(play(primary, report, RowDescription, DataRow)).toMatchObject({ answer: 'f' })
+  })
+
+  it('ends by the latest that the server has said', () => {
+    const promoted = { type: 'ParameterStatus', name: 'in_hot_standby', value: 'off' } as const
+    const row = { type: 'DataRow', values: [Buffer.from('t')] } as const
+    const wants = (sessionWanted: SessionWanted) =>
+      play(
+        { ...asked, sessionWanted, parameters: [] },
+        ...[RowDescription, row, CommandComplete, promoted, ReadyForQuery, EVENTS.AcceptSession],
+      ).name
+    expect([wants('primary'), wants('standby')]).toEqual(['Ready', 'Failed'])
+  })
+
   it.each([
     ['a row before its description', [DataRow], 'RowDescription'],
     ['a second description', [RowDescription, RowDescription], 'DataRow'],
