@@ -211,7 +211,7 @@ const anything: fc.Arbitrary<Said> = fc.oneof(
 
 const notice: Said = { type: 'NoticeResponse' }
 
-/** What a lawful server may say from the start to the end, with notices and notifications in between. */
+/** What a lawful server may say from the start to the end, with notices, notifications and a change of role in between. */
 const lawful: fc.Arbitrary<Said[]> = fc
   .tuple(
     fc.constantFrom<Said[]>([], [{ type: 'TlsAccepted' }], [{ type: 'TlsRefused' }]),
@@ -243,10 +243,14 @@ const lawful: fc.Arbitrary<Said[]> = fc
       ],
     ),
     fc.array(fc.nat({ max: 20 }), { maxLength: 2 }),
+    fc.array(fc.tuple(fc.nat({ max: 10 }), fc.constantFrom('on', 'off')), { maxLength: 1 }),
   )
-  .map(([tls, version, authentication, parameters, key, check, notices]) => {
-    const told: Said[] = [...version, ...authentication, { type: 'AuthenticationOk' }, ...parameters, ...key]
-    told.push({ type: 'ReadyForQuery' }, ...check)
+  .map(([tls, version, authentication, parameters, key, check, notices, changes]) => {
+    const admitted: Said[] = [...parameters, ...key, { type: 'ReadyForQuery' }, ...check]
+    for (const [place, value] of changes) {
+      admitted.splice(place % admitted.length, 0, { type: 'ParameterStatus', name: 'in_hot_standby', value })
+    }
+    const told: Said[] = [...version, ...authentication, { type: 'AuthenticationOk' }, ...admitted]
     for (const place of notices) told.splice(place % told.length, 0, notice)
     return [...tls, ...told]
   })
