@@ -33,7 +33,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     id: 'length-below-four',
     fault: 'A length below four, which is shorter than itself, is believed.',
     source: 'CVE-2026-32286; ClickHouse/ClickHouse#107485',
-    foundBy: ['codec-07'],
+    foundBy: ['codec-29', 'codec-07'],
     edits: [
       { file: 'protocol/frame.ts', find: 'if (length < 4 || length', replace: 'if (length < (BUG ? 0 : 4) || length' },
     ],
