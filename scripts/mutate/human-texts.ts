@@ -17,6 +17,8 @@ interface Path {
   readonly parentPath: Path | null
 }
 
+/** A sentence, and a list of some. */
+const TEXTS = new Set(['StringLiteral', 'TemplateLiteral', 'ArrayExpression'])
 /** Properties that hold a sentence. */
 const SENTENCES = new Set(['what', 'advice', 'problem', 'expected', 'title'])
 /** Functions that are given one. */
@@ -28,7 +30,7 @@ export const strykerPlugins = [
     name: 'human-texts',
     value: {
       shouldIgnore(path: Path): string | undefined {
-        if (path.node.type !== 'StringLiteral' && path.node.type !== 'TemplateLiteral') return undefined
+        if (!TEXTS.has(path.node.type)) return undefined
         for (let at: Path | null = path; at !== null; at = at.parentPath) {
           const { parent } = at
           if (parent === null || /Function|Statement|Class/.test(parent.type)) return undefined

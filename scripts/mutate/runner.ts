@@ -6,6 +6,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import fc from 'fast-check'
 import { bundleModules, collectBundle, type InProcessTest } from '../in-process-tests.ts'
 
 /** What Stryker and the code that it has changed tell each other. */
@@ -34,6 +35,9 @@ interface TestResult {
   readonly failureMessage?: string
 }
 
+/** Unless a test says otherwise. The same mutants are to survive again. */
+const EXAMPLES = { numRuns: Number(process.env['PG_DEADLINE_RUNS']), seed: Number(process.env['PG_DEADLINE_SEED']) }
+
 /** Stryker's numbers for a test that has passed, and one that has failed. */
 const PASSED = 0
 const FAILED = 1
@@ -57,6 +61,8 @@ class InProcessRunner {
   }
 
   async init(): Promise<void> {
+    // The smallest example is not asked for.
+    fc.configureGlobal({ ...EXAMPLES, endOnFailure: true })
     this.#folder = mkdtempSync(join(process.cwd(), 'bundles-'))
     await bundleModules(process.cwd(), this.#files, this.#folder)
   }
