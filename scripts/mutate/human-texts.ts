@@ -20,9 +20,12 @@ interface Path {
 /** A sentence, and a list of some. */
 const TEXTS = new Set(['StringLiteral', 'TemplateLiteral', 'ArrayExpression'])
 /** Properties that hold a sentence. */
-const SENTENCES = new Set(['what', 'advice', 'problem', 'expected', 'title'])
+const SENTENCES = new Set(['what', 'advice', 'problem', 'expected', 'received', 'reason', 'title'])
 /** Functions that are given one. */
-const SPEAKERS = new Set(['Error', 'RangeError', 'TypeError', 'unproven', 'malformed', 'fault'])
+const SPEAKERS = new Set([
+  ...['Error', 'RangeError', 'TypeError'],
+  ...['bound', 'fault', 'malformed', 'misbehaved', 'oddAnswer', 'unproven', 'unsupported'],
+])
 
 export const strykerPlugins = [
   {

@@ -35,6 +35,9 @@ interface TestResult {
   readonly failureMessage?: string
 }
 
+/** They keep what they have made: a mutant in the making shows only where everything is loaded anew. */
+const KEEPERS = ['protocol/layout.ts']
+
 /** Unless a test says otherwise. The same mutants are to survive again. */
 const EXAMPLES = { numRuns: Number(process.env['PG_DEADLINE_RUNS']), seed: Number(process.env['PG_DEADLINE_SEED']) }
 
@@ -80,8 +83,9 @@ class InProcessRunner {
   }
 
   async mutantRun({ testFilter, hitLimit, activeMutant, mutantActivation, sandboxFileName }: MutantRun) {
-    const wanted = testFilter === undefined ? null : new Set(testFilter)
-    const isStatic = mutantActivation === 'static'
+    const isKept = KEEPERS.some((path) => sandboxFileName.endsWith(path))
+    const wanted = testFilter === undefined || isKept ? null : new Set(testFilter)
+    const isStatic = mutantActivation === 'static' || isKept
     // What is loaded once is loaded while none of them is alive.
     if (!isStatic) for (const file of this.#files) await this.#load(file)
     Object.assign(this.#instrumenter, { activeMutant: activeMutant.id, hitCount: 0, hitLimit })
