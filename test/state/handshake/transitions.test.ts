@@ -549,12 +549,18 @@ describe('authentication', () => {
     })
   })
 
-  it.each(['AuthenticationKerberosV5', 'AuthenticationGSS', 'AuthenticationSSPI'] as const)(
-    '%s is named as unsupported',
-    (type) => {
-      expect(failureAfter(asked(), EVENTS[type])).toMatchObject({ kind: 'incompatible', what: 'authentication method' })
-    },
-  )
+  it.each([
+    ['AuthenticationKerberosV5', 'Kerberos V5'],
+    ['AuthenticationGSS', 'GSSAPI'],
+    ['AuthenticationSSPI', 'SSPI'],
+  ] as const)('%s is named as unsupported', (type, method) => {
+    expect(failureAfter(asked(), EVENTS[type])).toEqual({
+      kind: 'incompatible',
+      what: 'authentication method',
+      offered: [method],
+      supported: ['none', 'password', 'md5', 'scram-sha-256'],
+    })
+  })
 
   it.each([
     [STATES.AwaitingAuthentication, EVENTS.AuthenticationOk, 'none'],
@@ -644,6 +650,8 @@ describe('before ReadyForQuery', () => {
   it.each([
     ['LATIN1', 'Failed'],
     ['SQL_ASCII', 'Failed'],
+    ['NOT_UTF8', 'Failed'],
+    ['UNICODE_16', 'Failed'],
     ['\x1b[31mred', 'Failed'],
     ['UTF8', 'AwaitingReady'],
     ['utf-8', 'AwaitingReady'],
