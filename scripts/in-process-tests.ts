@@ -90,7 +90,9 @@ export function importBundle(folder: string, path: string, version: string): Pro
 /** The tests of a module that is bundled. Rejects if it cannot be loaded. */
 export async function collectBundle(folder: string, path: string, version: string): Promise<InProcessTest[]> {
   // What vitest's modules look for when they ask how they are configured.
-  Object.assign(globalThis, { __vitest_worker__: { config: CONFIG, filepath: path, providedContext: {}, ctx: {}, metaEnv: process.env } })
+  Object.assign(globalThis, {
+    __vitest_worker__: { config: CONFIG, filepath: path, providedContext: {}, ctx: {}, metaEnv: process.env },
+  })
   const [file] = await collectTests([urlOf(folder, path, version)], RUNNER)
   if (file === undefined) throw new Error(`${path} has not been collected`)
   if (file.result?.state === 'fail') throw file.result.errors?.[0] ?? new Error(`${path} cannot be loaded`)

@@ -187,7 +187,8 @@ describe('an error', () => {
     expect(error.message).toMatch(/; our own event loop was blocked for 812 ms meanwhile: look there first$/)
     expect(error.loopLagMs).toBe(812.4)
     const told = (loopLagMs: number) =>
-      new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, [{ loopLagMs }] as unknown as Timeline, []).message
+      new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, [{ loopLagMs }] as unknown as Timeline, [])
+        .message
     expect(told(50)).toContain('event loop')
     expect(told(49)).not.toContain('event loop')
     expect(new HandshakeError('Dialing', { kind: 'aborted' }, timeline, []).message).not.toContain('event loop')
