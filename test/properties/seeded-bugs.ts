@@ -214,7 +214,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   },
   {
     id: 'binding-not-required',
-    fault: 'channel_binding=require goes on with a mechanism that does not bind.',
+    fault: 'A login that requires channel binding goes on with a mechanism that does not bind.',
     source: 'CVE-2025-49146; pgjdbc/pgjdbc#4272',
     foundBy: ['scram-21'],
     edits: [
