@@ -262,7 +262,7 @@ function mutationPart(folder: string, { commit, date, node, stryker, files }: Mu
   const lines = Object.entries(files).map(([path, file]) =>
     mutationLine(linkTo('src', path.slice('src/'.length)), [file]),
   )
-  return `## ${folder}\n\n${date}, commit ${commit}, Stryker ${stryker}, Node.js ${node}.\n\n| file | mutants | killed | endless | survived | not tried | score |\n|---|---:|---:|---:|---:|---:|---:|\n${lines.join('')}${mutationLine('**all**', Object.values(files))}`
+  return `## ${folder}\n\n${date}, the source of commit ${commit}, Stryker ${stryker}, Node.js ${node}.\n\n| file | mutants | killed | endless | survived | not tried | score |\n|---|---:|---:|---:|---:|---:|---:|\n${lines.join('')}${mutationLine('**all**', Object.values(files))}`
 }
 
 function mutationLine(name: string, files: readonly MutatedFile[]): string {
