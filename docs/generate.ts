@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeFiles } from '../bench/page/page.ts'
 import { readResults } from '../bench/results.ts'
+import type { MutatedFile, MutationRun } from '../scripts/mutate/summary.ts'
 import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
 import { NOT_BUILT, PARAMETERS } from '../src/config/parameters.ts'
 import { typeName } from '../src/protocol/annotate.ts'
@@ -21,10 +22,25 @@ import type { Table } from '../src/state/machine.ts'
 import { SESSION_AWAITED, SESSION_EVERYWHERE, SESSION_TABLE } from '../src/state/session/table.ts'
 import { ATTACKS } from '../src/testing/attacks.ts'
 import { AREAS, PROPERTIES } from '../test/properties/catalogue.ts'
+import { SEEDED_BUGS, type SeededBug } from '../test/properties/seeded-bugs.ts'
 import { HAZARDS, type Hazard } from './hazards.ts'
+import { REVIEWED, type Reviewed } from './mutants.ts'
 
 const MANUAL = 'https://www.postgresql.org/docs/current'
 const MADE = '<!-- Made by `npm run docs` from the code. Do not edit. -->\n'
+
+/** What scripts/seeded-bugs.ts has counted. */
+const SEEDED = JSON.parse(readFileSync(join(import.meta.dirname, 'seeded-bugs.json'), 'utf8')) as {
+  readonly seeds: number
+  readonly found: Readonly<
+    Record<string, Readonly<Record<string, { readonly median: number; readonly worst: number }>>>
+  >
+}
+
+/** What scripts/mutate.ts has found, folder by folder. */
+const MUTATION = JSON.parse(readFileSync(join(import.meta.dirname, 'mutation.json'), 'utf8')) as Readonly<
+  Record<string, MutationRun>
+>
 
 const messages: readonly MessageLayout[] = [
   ...STARTUP_MESSAGES,
@@ -205,7 +221,105 @@ ${Object.entries(AREAS)
         )
         .join('')}`,
   )
-  .join('\n')}`,
+  .join('\n')}
+# Do they find bugs?
+
+${SEEDED_BUGS.length} bugs that clients have really had are planted in our source, one at a time
+(${linkTo('test', 'properties/seeded-bugs.ts')}), and the properties must find each. Counted are the runs until then, from
+${SEEDED.seeds} seeds: a run is one example of a property, or one connect of the simulation. A property that looks at every case in
+any event has one run. \`npm run seeded-bugs\` counts again; ${linkTo('test', 'properties/seeded-bugs.test.ts')} holds that each
+is found, by every property that stands here.
+
+| what such a client does | seen in | found by | runs: median | worst |
+|---|---|---|---:|---:|
+${SEEDED_BUGS.flatMap(seededBugLines).join('')}
+What happens when every small thing in the pure folders is changed in turn stands in [mutation.md](mutation.md).`,
+
+  'mutation.md': () => `${MADE}
+# Mutation
+
+One small thing in [src/protocol](../src/protocol), [src/auth](../src/auth) or [src/state](../src/state) is changed at a time (a
+condition turned round, a bound moved by one, a block emptied), and some test must fail. *Killed*: one did. *Endless*: the tests
+would never have come to an end. *Survived*: none noticed, and why not is told below. The score is the share that did not survive.
+
+\`npm run mutate\` does it again, \`npm run mutate -- src/auth/der.ts\` for one file ([mutate.ts](../scripts/mutate.ts)). Stryker
+makes the mutants; the tests of the folder and its properties, with examples from one seed, look for them in one process
+([runner.ts](../scripts/mutate/runner.ts)), without a server. *Not tried* are mutants in constants, tables and descriptions, which are
+alive only while modules are loaded, and so are dear: the runs below had \`--no-static\`. Texts that people read are left
+alone (${Object.values(MUTATION)
+    .flatMap(({ files }) => Object.values(files))
+    .reduce((sum, { texts }) => sum + texts, 0)} of them): a test that repeats them would prove nothing.
+
+${Object.entries(MUTATION)
+  .map(([folder, run]) => mutationPart(folder, run))
+  .join('\n')}
+# The survivors
+
+${survivorParts()}`,
+}
+
+function mutationPart(folder: string, { commit, date, node, stryker, files }: MutationRun): string {
+  const lines = Object.entries(files).map(([path, file]) =>
+    mutationLine(linkTo('src', path.slice('src/'.length)), [file]),
+  )
+  return `## ${folder}\n\n${date}, the source of commit ${commit}, Stryker ${stryker}, Node.js ${node}.\n\n| file | mutants | killed | endless | survived | not tried | score |\n|---|---:|---:|---:|---:|---:|---:|\n${lines.join('')}${mutationLine('**all**', Object.values(files))}`
+}
+
+function mutationLine(name: string, files: readonly MutatedFile[]): string {
+  const sum = (count: (file: MutatedFile) => number) => files.reduce((total, file) => total + count(file), 0)
+  const [killed, timeout, survived] = [
+    sum((one) => one.killed),
+    sum((one) => one.timeout),
+    sum((one) => one.survivors.length),
+  ]
+  const tried = killed + timeout + survived
+  const score = tried === 0 ? '' : `${((100 * (killed + timeout)) / tried).toFixed(1)} %`
+  return `| ${name} | ${tried} | ${killed} | ${timeout} | ${survived} | ${sum((one) => one.notTried)} | ${score} |\n`
+}
+
+/** Every survivor has been looked at by somebody: one without a reason fails here. */
+function survivorParts(): string {
+  const left = Object.values(MUTATION).flatMap(({ files }) =>
+    Object.entries(files).flatMap(([file, { survivors }]) => survivors.map((one) => ({ file, ...one }))),
+  )
+  const isMeant = (reviewed: Reviewed, { file, from, to }: (typeof left)[number]) =>
+    reviewed.mutants.some((one) => one.file === file && one.from === from && (one.to === undefined || one.to === to))
+  const unknown = left.filter((one) => !REVIEWED.some((reviewed) => isMeant(reviewed, one)))
+  if (unknown.length > 0) {
+    const shown = unknown.map(({ file, line, from, to }) => JSON.stringify({ file, line, from, to }))
+    throw new Error(`docs/mutants.ts explains nothing of ${unknown.length} survivors:\n${shown.join('\n')}`)
+  }
+  return REVIEWED.map((reviewed) => ({ ...reviewed, here: left.filter((one) => isMeant(reviewed, one)) }))
+    .filter(({ here }) => here.length > 0)
+    .map(
+      ({ title, why, here }) =>
+        `## ${title} (${here.length})\n\n${why}\n\n| where | was | became |\n|---|---|---|\n${here
+          .map(({ file, line, from, to }) => `| ${file.slice('src/'.length)}:${line} | ${code(from)} | ${code(to)} |\n`)
+          .join('')}`,
+    )
+    .join('\n')
+}
+
+function code(text: string): string {
+  const ticks = text.includes('`') ? '``' : '`'
+  return text === '' ? 'nothing' : `${ticks} ${cell(text)} ${ticks}`.replace(/^` (.*) `$/, '`$1`')
+}
+
+function seededBugLines({ id, fault, source, foundBy }: SeededBug): string[] {
+  return foundBy.map((property, index) => {
+    const count = SEEDED.found[id]?.[property]
+    if (count === undefined)
+      throw new Error(`docs/seeded-bugs.json has no ${id}, ${property}: run \`npm run seeded-bugs\``)
+    const told = index === 0 ? `${cell(fault)} | ${source.split('; ').map(linkToSource).join(', ')}` : ' | '
+    return `| ${told} | ${property} | ${count.median.toLocaleString('en')} | ${count.worst.toLocaleString('en')} |\n`
+  })
+}
+
+/** `owner/name#12` is a thread of GitHub, which leads on to the pull request if it is one. */
+function linkToSource(source: string): string {
+  const [, repository, number] = /^([\w.-]+\/[\w.-]+)#(\d+)$/.exec(source) ?? []
+  if (repository !== undefined) return `[${source}](https://github.com/${repository}/issues/${number})`
+  return source.startsWith('CVE-') ? `[${source}](https://www.cve.org/CVERecord?id=${source})` : cell(source)
 }
 
 function themes(): [theme: string, attacks: typeof ATTACKS][] {

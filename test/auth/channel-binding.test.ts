@@ -94,6 +94,8 @@ describe('the hash of an RSA-PSS signature', () => {
     for (const [bytes, field] of [
       [certificateWith(sequence(PSS, NULL)), 'RSASSA-PSS-params'],
       [pss(explicit(0)), 'hashAlgorithm'],
+      // Five bytes are promised, and none are there.
+      [pss(Uint8Array.of(0xa0, 5)), 'hashAlgorithm'],
       [pss(explicit(0, sequence())), 'hashAlgorithm'],
       [pss(explicit(0, oid('1.3.14.3.2.26'))), 'hashAlgorithm'],
     ] as const) {

@@ -331,6 +331,9 @@ describe('a bound', () => {
         header.writeInt32BE(4 + bodyMax + more, 1)
         const { failure } = readAll(header, [1], isSession)
         expect(failure && { kind: failure.kind }).toEqual(more > 0 ? { kind: 'limit' } : null)
+        // A length counts itself, and Int32 is signed: below four there is none that could be lawful.
+        header.writeInt32BE(more, 1)
+        expect(readAll(header, [1], isSession).failure).toMatchObject({ kind: 'malformed', field: 'length' })
       }),
     )
   })

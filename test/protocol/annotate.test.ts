@@ -73,6 +73,16 @@ describe('the annotations of a message', () => {
     ])
   })
 
+  it('explain what stands behind a list that ends with a zero byte', () => {
+    const made = message('Made', null, { names: untilZero(string), number: int16 })
+    expect(lines(made, '00 00 00 09  41 00  00  00 07')).toEqual([
+      '0 00000009 length Int32 9 bytes, itself included',
+      '4 4100 names.0 String "A"',
+      '6 00 names.end Byte1 ends the list',
+      '7 0007 number Int16 7',
+    ])
+  })
+
   it('explain an AuthenticationSASL', () => {
     expect(
       lines(

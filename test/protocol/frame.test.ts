@@ -279,6 +279,10 @@ describe('a peer that is no PostgreSQL server', () => {
     expect(met('Eoops\x1b[2J\x07')).toEqual(stranger(`${OLD}oops`))
   })
 
+  it('is not taken for such a one by an E that comes later', () => {
+    expect(met('TESTED')).toEqual(overlong('T', 'TESTED'))
+  })
+
   it('and sends junk behind an E is not echoed', () => {
     for (const junk of ['E\x1b[2J!', 'Eab\x9bcd', 'E\x7f\x7f\x7f\x7f', 'Eabc\n']) {
       expect(met(junk)).toEqual(overlong('E', junk))

@@ -161,6 +161,24 @@ describe('an error', () => {
     expect(message).toContain('h2:5432')
     expect(message).not.toContain('h1:5432')
     expect(message).toMatch(/; and 1 more, in error\.attempts$/)
+    expect(message).toContain('; this was on h6:5432; ')
+    // Four before the last one are told, and that is all of them.
+    const { message: short } = new HandshakeError('Dialing', failure, [], attempts.slice(0, 5))
+    expect(short).toContain('on h1:5432')
+    expect(short).not.toContain('more')
+  })
+
+  it('of one attempt says what happened, and nothing else', () => {
+    expect(new HandshakeError('Dialing', { kind: 'aborted' }, [], [FAILED]).message).toBe(
+      'the caller aborted in Dialing, waiting for the connection to be opened (TCP, or the Unix-domain socket)',
+    )
+  })
+
+  it('tells of a share that had passed as of a share', () => {
+    const attempts = [{ ...FAILED, failure: { kind: 'deadline', timeoutMs: 250 } }, FAILED] as const
+    expect(new HandshakeError('Dialing', { kind: 'aborted' }, [], attempts).message).toMatch(
+      /; an attempt before: its share of the deadline, 250 ms, passed in Dialing/,
+    )
   })
 
   it('does not blame the server for a time in which we ourselves were busy', () => {
@@ -168,6 +186,11 @@ describe('an error', () => {
     const error = new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, timeline, [])
     expect(error.message).toMatch(/; our own event loop was blocked for 812 ms meanwhile: look there first$/)
     expect(error.loopLagMs).toBe(812.4)
+    const told = (loopLagMs: number) =>
+      new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, [{ loopLagMs }] as unknown as Timeline, [])
+        .message
+    expect(told(50)).toContain('event loop')
+    expect(told(49)).not.toContain('event loop')
     expect(new HandshakeError('Dialing', { kind: 'aborted' }, timeline, []).message).not.toContain('event loop')
     expect(new HandshakeError('Dialing', { kind: 'deadline', timeoutMs: 500 }, [], []).message).not.toContain('loop')
   })
@@ -175,5 +198,9 @@ describe('an error', () => {
   it('of a session has the SQLSTATE at hand', () => {
     expect(new SessionError('ReadingRows', refused('22012', 'ERROR')).sqlstate).toBe('22012')
     expect(new SessionError('ReadingRows', { kind: 'aborted' }).sqlstate).toBe('')
+  })
+
+  it('of a session has no results and no notices where none had come', () => {
+    expect(new SessionError('Idle', { kind: 'aborted' })).toMatchObject({ results: [], notices: [] })
   })
 })

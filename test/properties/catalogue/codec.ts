@@ -180,6 +180,6 @@ export const CODEC: readonly Property[] = [
     area: 'codec',
     test,
     statement:
-      'The bound on a body is exact for every tag, before and after ReadyForQuery, and is known when the length has come.',
+      'The bounds of a length are exact for every tag, four below and the limit above, before and after ReadyForQuery, and are known when it has come.',
   },
 ]

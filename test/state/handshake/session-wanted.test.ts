@@ -88,6 +88,12 @@ describe('the session check', () => {
     expect(play(answered, EVENTS.AcceptSession)).toMatchObject({ name: 'Ready', transactionStatus: 'T' })
   })
 
+  // SHOW writes a boolean as on and off, a function as t and f.
+  it.each(['on', 'off', 't', 'f'])('takes %s for an answer', (word) => {
+    const row = { type: 'DataRow', values: [Buffer.from(word)] } as const
+    expect(play(asked, RowDescription, row)).toMatchObject({ name: 'AwaitingSessionCheck', answer: word })
+  })
+
   it('ends in incompatible at the wrong kind of server, and says what it is', () => {
     expect(play(candidate({ sessionWanted: 'standby', answer: 'f' }), EVENTS.AcceptSession)).toEqual({
       name: 'Failed',

@@ -133,7 +133,8 @@ describe('TLS', () => {
 
   it('that is answered with an error is refused, and the text is withheld', () => {
     const failure = failureAfter(STATES.AwaitingTlsReply, EVENTS.ErrorResponse)
-    expect(failure).toMatchObject({ kind: 'refused', sqlstate: '', fields: new Map() })
+    expect(failure).toMatchObject({ kind: 'refused', severity: '', sqlstate: '', fields: new Map() })
+    expect(failure.kind === 'refused' && failure.message).toContain('in place of an answer to SSLRequest')
     expect(JSON.stringify(failure)).not.toContain('57P03')
   })
 
@@ -156,7 +157,8 @@ describe('TLS', () => {
     const state = { name: 'SecuringTransport', attempt: { ...required, directTls } } as const
     const { state: next } = handshake.receive(state, { type: 'TlsEstablished', tls: { ...TLS, alpnProtocol } }, signal)
     expect(next.name).toBe(isLawful ? 'Connected' : 'Failed')
-    if (next.name === 'Failed') expect(next.failure).toMatchObject({ kind: 'misbehaved' })
+    const received = alpnProtocol === null ? 'none' : 'another one'
+    if (next.name === 'Failed') expect(next.failure).toMatchObject({ kind: 'misbehaved', received })
   })
 
   it('lets a password leave in the clear', () => {
@@ -284,6 +286,11 @@ describe('channel binding', () => {
     const state = { ...STATES.Connected, attempt: { ...ATTEMPT, channelBinding: 'require' } } as const
     expect(failureAfter(state, EVENTS.SendStartup)).toMatchObject({ kind: 'policy' })
   })
+
+  it('that is required lets a StartupMessage leave in TLS', () => {
+    const state = { ...STATES.Connected, tls: TLS, attempt: { ...ATTEMPT, channelBinding: 'require' } } as const
+    expect(handshake.step(state, { type: 'SendStartup' }, signal).state.name).toBe('AwaitingAuthentication')
+  })
 })
 
 describe('SCRAM that begins unasked', () => {
@@ -361,13 +368,17 @@ describe('SCRAM that begins unasked', () => {
   ] as const)(
     'is the end if the server wants %s: for policy where that is not allowed, else as a wrong guess',
     (method, event) => {
-      expect(failureAfter(begun(), event)).toMatchObject({ kind: 'policy' })
-      expect(failureAfter(remembered(), event)).toEqual({
+      const asks = method === 'none' ? 'let us in without authentication' : `asked for ${method}`
+      expect(failureAfter(begun(), event)).toMatchObject({ kind: 'policy', what: expect.stringContaining(asks) })
+      const guessed = {
         kind: 'incompatible',
         what: 'authentication, which was begun before the server asked',
         offered: [method],
         supported: ['SCRAM-SHA-256'],
-      })
+      }
+      expect(failureAfter(remembered(), event)).toEqual(guessed)
+      const both = parseRequireAuth(`scram-sha-256,${method}`) as RequireAuth
+      expect(failureAfter(begun({ requireAuth: both }), event)).toEqual(guessed)
     },
   )
 
@@ -483,21 +494,24 @@ describe('SCRAM keys', () => {
     ] as const) {
       expect(failureAfter(asked({ scramKeys: { clientKey, serverKey } }), EVENTS.AuthenticationSASL)).toMatchObject({
         kind: 'config',
+        parameter: 'scram_client_key',
       })
     }
   })
 })
 
 describe('authentication', () => {
-  it.each(['AuthenticationCleartextPassword', 'AuthenticationMD5Password', 'AuthenticationSASL'] as const)(
-    '%s without a password ends at once and sends nothing',
-    (type) => {
-      expect(failureAfter(asked({ hasPassword: false }), EVENTS[type])).toMatchObject({
-        kind: 'config',
-        parameter: 'password',
-      })
-    },
-  )
+  it.each([
+    ['AuthenticationCleartextPassword', 'password'],
+    ['AuthenticationMD5Password', 'md5'],
+    ['AuthenticationSASL', 'scram-sha-256'],
+  ] as const)('%s without a password ends at once and sends nothing', (type, method) => {
+    expect(failureAfter(asked({ hasPassword: false }), EVENTS[type])).toEqual({
+      kind: 'config',
+      parameter: 'password',
+      problem: `the server asked for a password (${method}) and none was given`,
+    })
+  })
 
   it('does not send a password in the clear unless it is allowed to', () => {
     const failure = failureAfter(asked({ allowCleartextPassword: false }), EVENTS.AuthenticationCleartextPassword)
@@ -549,12 +563,18 @@ describe('authentication', () => {
     })
   })
 
-  it.each(['AuthenticationKerberosV5', 'AuthenticationGSS', 'AuthenticationSSPI'] as const)(
-    '%s is named as unsupported',
-    (type) => {
-      expect(failureAfter(asked(), EVENTS[type])).toMatchObject({ kind: 'incompatible', what: 'authentication method' })
-    },
-  )
+  it.each([
+    ['AuthenticationKerberosV5', 'Kerberos V5'],
+    ['AuthenticationGSS', 'GSSAPI'],
+    ['AuthenticationSSPI', 'SSPI'],
+  ] as const)('%s is named as unsupported', (type, method) => {
+    expect(failureAfter(asked(), EVENTS[type])).toEqual({
+      kind: 'incompatible',
+      what: 'authentication method',
+      offered: [method],
+      supported: ['none', 'password', 'md5', 'scram-sha-256'],
+    })
+  })
 
   it.each([
     [STATES.AwaitingAuthentication, EVENTS.AuthenticationOk, 'none'],
@@ -605,6 +625,7 @@ describe('before ReadyForQuery', () => {
     const event = { type: 'BackendKeyData', processId: 1, secretKey: Buffer.alloc(length) } as const
     expect(failureAfter({ ...STATES.AwaitingReady, protocolVersion }, event)).toMatchObject({
       kind: 'malformed',
+      message: 'BackendKeyData',
       field: 'secretKey',
     })
   })
@@ -644,6 +665,8 @@ describe('before ReadyForQuery', () => {
   it.each([
     ['LATIN1', 'Failed'],
     ['SQL_ASCII', 'Failed'],
+    ['NOT_UTF8', 'Failed'],
+    ['UNICODE_16', 'Failed'],
     ['\x1b[31mred', 'Failed'],
     ['UTF8', 'AwaitingReady'],
     ['utf-8', 'AwaitingReady'],
