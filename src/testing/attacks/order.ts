@@ -22,7 +22,12 @@ const REFUSED = {
   source: '#PROTOCOL-FLOW-START-UP',
 }
 
-/** What may lawfully come, by the manual. ErrorResponse and NoticeResponse may come anywhere. */
+const VERSION = {
+  text: 'The version is settled before anything is proved: NegotiateProtocolVersion answers the StartupMessage. Stricter than libpq, which takes one until AuthenticationOk.',
+  source: '#PROTOCOL-VERSIONS',
+}
+
+/** What may lawfully come, by the manual; NegotiateProtocolVersion more strictly than by #PROTOCOL-FLOW-START-UP. ErrorResponse and NoticeResponse may come anywhere. */
 const LAWFUL: Readonly<Record<Waiting, readonly string[]>> = {
   AwaitingAuthentication: [
     'NegotiateProtocolVersion',
@@ -56,6 +61,7 @@ const matrix = WAITING.flatMap((state) =>
 
 function requirementFor(type: string, state: Waiting): typeof ORDER {
   if (type === 'AuthenticationOk') return PROOF
+  if (type === 'NegotiateProtocolVersion' && state !== 'AwaitingReady') return VERSION
   return type.startsWith('Authentication') && state !== 'AwaitingAuthentication' ? AGAIN : ORDER
 }
 
