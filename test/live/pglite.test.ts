@@ -50,10 +50,12 @@ describe('PGlite', { timeout: LIMIT_MS }, () => {
    * this one connection (postgres.c, SocketBackend). The one of PGlite cannot end: its loop swallows the exit and goes on for
    * ever (electric-sql/pglite#1058), so that nobody is served any more. For such a server, `earlySasl: false`.
    */
-  it('does not get over an early SASLInitialResponse: we refuse, and the next connect has its deadline', async () => {
+  it('does not get over an early SASLInitialResponse: we refuse, and the next connect is over in time', async () => {
     const failure = await handshakeFailureOf(connect(targetOf({ requireAuth: 'scram-sha-256' }), PATIENT))
     expect(failure).toMatchObject({ phase: 'AwaitingSaslOffer', failure: { kind: 'policy' } })
     const next = await handshakeFailureOf(connect(targetOf({}), { timeoutMs: 1_000 }))
-    expect(next).toMatchObject({ name: 'TimeoutError', phase: 'AwaitingAuthentication', failure: { kind: 'deadline' } })
+    // It hangs, or it is told that the backend is gone: PGlite does either.
+    expect(['deadline', 'lost']).toContain(next.failure.kind)
+    expect(next.phase).toBe('AwaitingAuthentication')
   })
 })

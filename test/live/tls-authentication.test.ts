@@ -323,10 +323,10 @@ describe('a password from a function', () => {
       let given: AbortSignal | undefined
       const password = (signal: AbortSignal) => {
         given = signal
-        if (end === 'abort') setTimeout(() => caller.abort(reason), 50)
+        if (end === 'abort') setTimeout(() => caller.abort(reason), 1_000)
         return new Promise<string>(() => {})
       }
-      const timeoutMs = end === 'abort' ? 10_000 : 100
+      const timeoutMs = end === 'abort' ? 10_000 : 2_000
       const error = await handshakeFailureOf(
         connect(target('by_scram', { password }), { signal: caller.signal, timeoutMs }),
       )

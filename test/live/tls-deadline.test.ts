@@ -41,15 +41,15 @@ describe('a server that says S, or nothing, and then is silent', () => {
     {
       await using listener = await Listener.tcp()
       const silent = { host: '127.0.0.1', port: listener.port, sslnegotiation: negotiation }
-      const connecting = handshakeFailureOf(connect(target(silent), { timeoutMs: 150 }))
+      const connecting = handshakeFailureOf(connect(target(silent), { timeoutMs: 1_000 }))
       await fallSilent(await listener.accept())
       const error = await connecting
       expect(error).toMatchObject({
         name: 'TimeoutError',
         phase: 'SecuringTransport',
-        failure: { kind: 'deadline', timeoutMs: 150 },
+        failure: { kind: 'deadline', timeoutMs: 1_000 },
       })
-      expect(error.timeline.at(-1)?.leftMs).toBeLessThan(1_000)
+      expect(error.timeline.at(-1)?.leftMs).toBeLessThan(3_000)
       expect(sentIn(error)).toEqual(negotiation === 'direct' ? [] : ['SSLRequest'])
       await untilTrue(() => listener.connections === 0, 'the server has seen the end')
     }

@@ -40,6 +40,7 @@ describe('a limit', () => {
       scramIterationsMax: 100_000,
       addressesMax: 48,
       dialsAtOnceMax: 8,
+      configurationFileBytesMax: 1_048_576,
       cancelKeyBytes30: 4,
       cancelKeyBytesMin32: 4,
       cancelKeyBytesMax32: 256,
