@@ -31,6 +31,9 @@ const SPREAD = 1
 
 /** A busy machine is late, but not as late as a connect that has forgotten its deadline. */
 const LATE_MS_MAX = 2_000
+
+/** For those that nobody ends: longer than any machine that is merely busy keeps fifty connects waiting. */
+const PATIENT_MS = 60_000
 /** Heap may grow by code that is compiled, and by what Node keeps; a socket that stays takes more than 3 KB. */
 const HEAP_GROWTH_BYTES_MAX = 30_000_000
 /** Half a minute on two cores that do nothing else. */
@@ -157,17 +160,17 @@ async function follow(plan: Plan): Promise<Session | HandshakeError> {
       connecting = connect(target, { timeoutMs: patienceMs, signal: caller.signal })
       break
     case 'abort':
-      connecting = connect(target, { signal: own.signal })
+      connecting = connect(target, { timeoutMs: PATIENT_MS, signal: own.signal })
       timer = setTimeout(() => own.abort(reason), patienceMs)
       break
     case 'close':
-      connecting = connect(target, { signal: caller.signal })
+      connecting = connect(target, { timeoutMs: PATIENT_MS, signal: caller.signal })
       timer = setTimeout(() => {
         closing = connecting.close()
       }, patienceMs)
       break
     case 'session':
-      connecting = connect(target, { signal: caller.signal })
+      connecting = connect(target, { timeoutMs: PATIENT_MS, signal: caller.signal })
       break
   }
   const outcome = await outcomeOf(connecting)
