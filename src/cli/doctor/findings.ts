@@ -174,7 +174,9 @@ function ofTls(
   findings.push({
     mark: 'fact',
     topic: 'direct',
-    found: isDirect ? 'TLS from the first byte, with ALPN postgresql' : 'no TLS from the first byte',
+    found: isDirect
+      ? 'TLS from the first byte, with ALPN postgresql'
+      : `${direct === null ? 'unknown whether' : 'no'} TLS from the first byte`,
   })
   const hasAskedFirst = asked.timeline.some(({ state }) => state === 'AwaitingTlsReply')
   if (isDirect && hasAskedFirst && asked.tls !== null) {
