@@ -7,7 +7,7 @@ import { worldWith } from './network-io.ts'
 
 const WHERETO = ['postgres://db.example/app?sslmode=disable', '--timeout', '1s', '--json']
 
-async function after(ms: number, server: ScriptedServer) {
+async function waitFor(ms: number, server: ScriptedServer) {
   const { io, out, err } = worldWith(server)
   const examining = doctor(WHERETO, io)
   await settle()
@@ -22,7 +22,7 @@ async function after(ms: number, server: ScriptedServer) {
 
 describe('doctor', () => {
   it('a server that says nothing until the deadline gave no answer: nobody aborted', async () => {
-    const { code, report } = await after(1_000, new ScriptedServer(() => {}))
+    const { code, report } = await waitFor(1_000, new ScriptedServer(() => {}))
     expect(code).toBe(2)
     const found = report.sections.flatMap(({ findings }) => findings.map((finding) => finding.found))
     expect(found).toContainEqual(
@@ -40,7 +40,7 @@ describe('doctor', () => {
     const server = new ScriptedServer((self, { type }) => {
       if (type === 'StartupMessage') self.send({ type: 'ErrorResponse', fields })
     })
-    const { code, report } = await after(1_000, server)
+    const { code, report } = await waitFor(1_000, server)
     expect(code).toBe(1)
     expect(report.sections.map(({ title }) => title)).toEqual(['Reaching it'])
   })
