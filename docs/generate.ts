@@ -83,7 +83,7 @@ ${everywhere(SESSION_EVERYWHERE)}`,
 The bytes of every message that this library reads or writes, from the descriptions in
 [src/protocol](../src/protocol). A message is its tag (but for those that start a connection), an Int32 that counts
 the bytes from itself on, and the fields. Types are the manual's:
-[protocol-message-types](${MANUAL}/protocol-message-types.html).
+[protocol-message-types](${MANUAL}/protocol-message-types.html#PROTOCOL-MESSAGE-TYPES).
 
 ${section('What starts a connection', STARTUP_MESSAGES)}
 ${section('What the client says', FRONTEND_MESSAGES)}
@@ -122,8 +122,8 @@ ${Object.entries(NOT_BUILT)
 
 # What counts
 
-What is given, then [the service](${MANUAL}/libpq-pgservice.html), then
-[the environment](${MANUAL}/libpq-envars.html), then the default: for every parameter by itself, as in libpq. So \`PGHOSTADDR\`
+What is given, then [the service](${MANUAL}/libpq-pgservice.html#LIBPQ-PGSERVICE), then
+[the environment](${MANUAL}/libpq-envars.html#LIBPQ-ENVARS), then the default: for every parameter by itself, as in libpq. So \`PGHOSTADDR\`
 says where a \`host\` is that is given without \`hostaddr\`. What stands behind another value is not even looked at.
 
 An empty text is no value. In a string and in a service it stands in front of the environment all the same (\`user=''\`: the
@@ -140,7 +140,7 @@ readers differ there. An empty string is refused: \`{}\` says that everything is
 ## The environment
 
 \`connect(target, { environment: process.env })\` reads it as libpq would; without it no variable but \`HOME\` is looked at, which
-tells where [the files of TLS](${MANUAL}/libpq-ssl.html) are. Besides those above there are \`PGSERVICEFILE\` and
+tells where [the files of TLS](${MANUAL}/libpq-ssl.html#LIBPQ-SSL) are. Besides those above there are \`PGSERVICEFILE\` and
 \`PGSYSCONFDIR\`, of which below; ${Object.keys(RUNTIME_VARIABLES)
     .map((variable) => `\`${variable}\``)
     .join(
@@ -157,7 +157,7 @@ deadline, since \`connect_timeout\` may stand in it; the time that it takes coun
 ## A password file
 
 Where there is no password, each host is looked for in \`passfile\`: lines of \`host:port:database:user:password\`, of which the first
-that fits counts ([as in libpq](${MANUAL}/libpq-pgpass.html)). With an environment that is \`~/.pgpass\`
+that fits counts ([as in libpq](${MANUAL}/libpq-pgpass.html#LIBPQ-PGPASS)). With an environment that is \`~/.pgpass\`
 (\`%APPDATA%\\postgresql\\pgpass.conf\` on Windows) if none is named; without, a file is read only if it is named. A socket in the
 default directory is \`localhost\` there. It is read under the deadline, before anybody is dialed, and only if \`require_auth\` leaves a
 method that takes a password. A file that is missing, that others may read (mode above 600), or that is no text, is passed over; who
