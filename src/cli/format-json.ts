@@ -37,11 +37,15 @@ function objectsOf({ header }: FormatContext) {
   const trips = new RoundTrips()
   return {
     entry(entry: CaptureEntry): object {
-      const { kind, atMs, ...rest } = entry
-      const { state, leftMs } = hearing.hear(entry)
+      const { kind, ...rest } = entry
+      const heard = hearing.hear(entry)
+      const { state } = heard
+      const atMs = rounded(entry.atMs)
+      const leftMs = heard.leftMs === null ? null : rounded(heard.leftMs)
       if (entry.kind !== 'message') {
         trips.count(entry, null)
-        return { kind, atMs, leftMs, ...rest }
+        const slice = entry.kind === 'attempt' && entry.sliceMs !== null ? { sliceMs: rounded(entry.sliceMs) } : {}
+        return { kind, ...rest, atMs, leftMs, ...slice }
       }
       const { direction, bytes, redacted } = entry
       const understood = hearing.understand(entry)
@@ -61,6 +65,11 @@ function describe(dissection: Dissection, redacted: readonly Range[]) {
     .filter(({ offset, bytes }) => redacted.some(({ begin, end }) => begin < offset + bytes.length && end > offset))
     .map(({ path }) => path)
   return { name: dissection.name, fields: plain(dissection.fields), ...(hidden.length > 0 && { redacted: hidden }) }
+}
+
+/** Microseconds are enough, and 27.34033700000009 is nobody's measurement. */
+function rounded(ms: number): number {
+  return Number(ms.toFixed(3))
 }
 
 /** Bytes as hexadecimal digits, all else as JSON has it. */
