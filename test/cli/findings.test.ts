@@ -177,6 +177,12 @@ describe('doctor', () => {
       'client: a longer --timeout',
     ],
     [
+      'a password that is not there',
+      { asked: failed({ kind: 'config', parameter: 'password', problem: 'no' }, 'AwaitingSaslPassword'), inside: null },
+      'verify-full',
+      'client: PGPASSWORD, or ~/.pgpass (mode 600)',
+    ],
+    [
       'a name that is not found',
       { asked: failed({ kind: 'lost', code: 'ENOTFOUND', detail: 'no' }, 'ResolvingHost'), inside: null },
       'verify-full',
