@@ -30,7 +30,7 @@ Usage: pg-deadline ping [OPTIONS] [CONNECTION STRING]
 ${WHERETO_HELP}\
   -q, --quiet            say nothing; the exit code tells
   --json                 the answer as JSON
-  --help                 this text
+  -?, --help             this text
 
 ${WHERETO_NOTE}
 Exit codes, those of pg_isready: 0 accepting connections; 1 rejecting them
@@ -87,7 +87,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
       ...WHERETO_OPTIONS,
       quiet: { type: 'boolean', short: 'q' },
       json: { type: 'boolean' },
-      help: { type: 'boolean' },
+      help: { type: 'boolean', short: '?' },
     },
   })
   if (values.help === true) {

@@ -27,7 +27,7 @@ Usage: pg-deadline trace [OPTIONS] [CONNECTION STRING]
 
 ${WHERETO_HELP}${FORMAT_HELP}\
   --save FILE            keep it as a capture, for \`pg-deadline replay\`
-  --help                 this text
+  -?, --help             this text
 
 ${WHERETO_NOTE}
 Exit codes: 0 ready; 1 the server said no; 2 no answer, or the deadline;
@@ -44,7 +44,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...WHERETO_OPTIONS, ...FORMAT_OPTIONS, save: { type: 'string' }, help: { type: 'boolean' } },
+    options: { ...WHERETO_OPTIONS, ...FORMAT_OPTIONS, save: { type: 'string' }, help: { type: 'boolean', short: '?' } },
   })
   if (values.help === true) {
     io.stdout.write(HELP)

@@ -13,6 +13,12 @@ describe('pg-deadline', () => {
     expect(err()).toBe('')
   })
 
+  it.each(['trace', 'ping', 'doctor'])('%s -? does too, as for the programs of libpq', async (name) => {
+    const { io, out } = worldWith(lawful())
+    expect(await main([name, '-?'], io, '1.2.3')).toBe(0)
+    expect(out()).toContain(`Usage: pg-deadline ${name}`)
+  })
+
   it('tells of its commands, and its version', async () => {
     const { io, out } = worldWith(lawful())
     expect(await main(['--help'], io, '1.2.3')).toBe(0)
