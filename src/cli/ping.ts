@@ -19,7 +19,7 @@ import { milliseconds } from './numbers.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
 
 const HELP = `\
-Ask whether a server accepts connections. It need not know a password, and sends none.
+Ask whether a server accepts connections. It needs no password, and sends none.
 
   pg-deadline ping postgres://db.example
   pg-deadline ping -h db.example -p 6432 --timeout 500ms

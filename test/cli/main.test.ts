@@ -10,6 +10,13 @@ describe('pg-deadline', () => {
     expect(await main([name, '--help'], io, '1.2.3')).toBe(0)
     expect(out()).toContain(`Usage: pg-deadline ${name}`)
     expect(out()).toContain('Exit codes')
+    expect(
+      Math.max(
+        ...out()
+          .split('\n')
+          .map(({ length }) => length),
+      ),
+    ).toBeLessThanOrEqual(80)
     expect(err()).toBe('')
   })
 
