@@ -7,6 +7,7 @@ import type { Dissection } from './dissect.ts'
 import { explain } from './explain.ts'
 import type { Format, FormatContext } from './format.ts'
 import { Hearing } from './hear.ts'
+import { rounded } from './numbers.ts'
 import { RoundTrips } from './round-trips.ts'
 
 export function formatNdjson(context: FormatContext): Format {
@@ -65,11 +66,6 @@ function describe(dissection: Dissection, redacted: readonly Range[]) {
     .filter(({ offset, bytes }) => redacted.some(({ begin, end }) => begin < offset + bytes.length && end > offset))
     .map(({ path }) => path)
   return { name: dissection.name, fields: plain(dissection.fields), ...(hidden.length > 0 && { redacted: hidden }) }
-}
-
-/** Microseconds are enough, and 27.34033700000009 is nobody's measurement. */
-function rounded(ms: number): number {
-  return Number(ms.toFixed(3))
 }
 
 /** Bytes as hexadecimal digits, all else as JSON has it. */

@@ -15,7 +15,7 @@ import { HandshakeError } from '../state/errors.ts'
 import { runCommand, screenOf } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import type { NetworkIo } from './network.ts'
-import { milliseconds } from './numbers.ts'
+import { milliseconds, rounded } from './numbers.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
 
 const HELP = `\
@@ -127,7 +127,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     )
     if (values.json === true) {
       const { endpoint, state, atMs, tls } = seen
-      io.stdout.write(`${JSON.stringify({ endpoint, ...answer, state, afterMs: atMs, tls: tls || null })}\n`)
+      io.stdout.write(`${JSON.stringify({ endpoint, ...answer, state, afterMs: rounded(atMs), tls: tls || null })}\n`)
     } else if (values.quiet !== true) {
       const place = `${seen.tls === '' ? '' : `in ${seen.tls}, `}in ${seen.state}, after ${milliseconds(seen.atMs)} ms`
       const mark = screenOf(io).paint(answer.status === 'accepting' ? 'green' : 'red', SHOWN[answer.status])
