@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { makeFiles } from '../bench/page/page.ts'
 import { readResults } from '../bench/results.ts'
 import type { MutatedFile, MutationRun } from '../scripts/mutate/summary.ts'
+import { drawBytes } from '../src/cli/draw-bytes.ts'
+import { explain } from '../src/cli/explain.ts'
 import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
 import { NOT_BUILT, PARAMETERS } from '../src/config/parameters.ts'
 import { typeName } from '../src/protocol/annotate.ts'
@@ -23,10 +25,13 @@ import { SESSION_AWAITED, SESSION_EVERYWHERE, SESSION_TABLE } from '../src/state
 import { ATTACKS } from '../src/testing/attacks.ts'
 import { AREAS, PROPERTIES } from '../test/properties/catalogue.ts'
 import { SEEDED_BUGS, type SeededBug } from '../test/properties/seeded-bugs.ts'
+import { type Example, examplesOf } from '../test/protocol/examples.ts'
 import { HAZARDS, type Hazard } from './hazards.ts'
 import { REVIEWED, type Reviewed } from './mutants.ts'
 
 const MANUAL = 'https://www.postgresql.org/docs/current'
+/** Beside the bytes, so that a line has 80 columns. */
+const EXPLAINED_WIDTH = 55
 const MADE = '<!-- Made by `npm run docs` from the code. Do not edit. -->\n'
 
 /** What scripts/seeded-bugs.ts has counted. */
@@ -83,7 +88,8 @@ ${everywhere(SESSION_EVERYWHERE)}`,
 The bytes of every message that this library reads or writes, from the descriptions in
 [src/protocol](../src/protocol). A message is its tag (but for those that start a connection), an Int32 that counts
 the bytes from itself on, and the fields. Types are the manual's:
-[protocol-message-types](${MANUAL}/protocol-message-types.html).
+[protocol-message-types](${MANUAL}/protocol-message-types.html#PROTOCOL-MESSAGE-TYPES). Below the fields stands one message, written from the
+manual, with every byte beside what it is; the tests read and write these very bytes ([examples.ts](../test/protocol/examples.ts)).
 
 ${section('What starts a connection', STARTUP_MESSAGES)}
 ${section('What the client says', FRONTEND_MESSAGES)}
@@ -122,8 +128,8 @@ ${Object.entries(NOT_BUILT)
 
 # What counts
 
-What is given, then [the service](${MANUAL}/libpq-pgservice.html), then
-[the environment](${MANUAL}/libpq-envars.html), then the default: for every parameter by itself, as in libpq. So \`PGHOSTADDR\`
+What is given, then [the service](${MANUAL}/libpq-pgservice.html#LIBPQ-PGSERVICE), then
+[the environment](${MANUAL}/libpq-envars.html#LIBPQ-ENVARS), then the default: for every parameter by itself, as in libpq. So \`PGHOSTADDR\`
 says where a \`host\` is that is given without \`hostaddr\`. What stands behind another value is not even looked at.
 
 An empty text is no value. In a string and in a service it stands in front of the environment all the same (\`user=''\`: the
@@ -140,7 +146,7 @@ readers differ there. An empty string is refused: \`{}\` says that everything is
 ## The environment
 
 \`connect(target, { environment: process.env })\` reads it as libpq would; without it no variable but \`HOME\` is looked at, which
-tells where [the files of TLS](${MANUAL}/libpq-ssl.html) are. Besides those above there are \`PGSERVICEFILE\` and
+tells where [the files of TLS](${MANUAL}/libpq-ssl.html#LIBPQ-SSL) are. Besides those above there are \`PGSERVICEFILE\` and
 \`PGSYSCONFDIR\`, of which below; ${Object.keys(RUNTIME_VARIABLES)
     .map((variable) => `\`${variable}\``)
     .join(
@@ -157,7 +163,7 @@ deadline, since \`connect_timeout\` may stand in it; the time that it takes coun
 ## A password file
 
 Where there is no password, each host is looked for in \`passfile\`: lines of \`host:port:database:user:password\`, of which the first
-that fits counts ([as in libpq](${MANUAL}/libpq-pgpass.html)). With an environment that is \`~/.pgpass\`
+that fits counts ([as in libpq](${MANUAL}/libpq-pgpass.html#LIBPQ-PGPASS)). With an environment that is \`~/.pgpass\`
 (\`%APPDATA%\\postgresql\\pgpass.conf\` on Windows) if none is named; without, a file is read only if it is named. A socket in the
 default directory is \`localhost\` there. It is read under the deadline, before anybody is dialed, and only if \`require_auth\` leaves a
 method that takes a password. A file that is missing, that others may read (mode above 600), or that is no text, is passed over; who
@@ -380,12 +386,22 @@ function link(event: string): string {
 }
 
 function section(title: string, layouts: readonly MessageLayout[]): string {
-  const parts = layouts.map(({ name, tag, fields }) => {
+  const parts = layouts.map((layout) => {
+    const { name, tag, fields } = layout
     const lines = Object.entries(fields).map(([field, { type }]) => `| ${field} | ${cell(typeName(type))} |\n`)
     const header = tag === null ? '| *no tag* | |\n' : `| *tag* | Byte1('${tag}') |\n`
-    return `### ${link(name)}\n\n| field | type |\n|---|---|\n${header}| *length* | Int32 |\n${lines.join('')}`
+    const fieldTable = `| field | type |\n|---|---|\n${header}| *length* | Int32 |\n${lines.join('')}`
+    return `### ${link(name)}\n\n${fieldTable}\n${workedExample(layout)}`
   })
   return `## ${title}\n\n${parts.join('\n')}`
+}
+
+/** The one that its tests read and write, every byte beside what it is. */
+function workedExample(layout: MessageLayout): string {
+  const [{ bytes, value }] = examplesOf(layout) as readonly [Example]
+  const notes = explain({ name: layout.name, layout, fields: value, bytes })
+  const lines = drawBytes(notes, [], EXPLAINED_WIDTH).map(({ hex, text }) => `${hex}  ${text}`.trimEnd())
+  return `\`\`\`text\n${lines.join('\n')}\n\`\`\`\n`
 }
 
 function cell(text: string): string {

@@ -400,11 +400,13 @@ describe('prefer-standby', () => {
     const world = worldOfHosts({ one: 'closed', two: 'closed' })
     const error = await failureOf(world.connect({}, target))
     expect(error.attempts.map(({ endpoint }) => endpoint)).toEqual(['one:5432', 'two:5432', 'one:5432', 'two:5432'])
+    const said = (host: string) =>
+      `the connection failed in Dialing: connect ECONNREFUSED ${host} (ECONNREFUSED); nobody listens there: check host and port, and that the server runs`
     expect(error.message).toBe(
-      'the connection failed in Dialing: connect ECONNREFUSED two (ECONNREFUSED); this was on two:5432' +
-        '; an attempt before on one:5432: the connection failed in Dialing: connect ECONNREFUSED one (ECONNREFUSED)' +
-        '; an attempt before on two:5432: the connection failed in Dialing: connect ECONNREFUSED two (ECONNREFUSED)' +
-        '; an attempt before on one:5432: the connection failed in Dialing: connect ECONNREFUSED one (ECONNREFUSED)',
+      `${said('two')}; this was on two:5432` +
+        `; an attempt before on one:5432: ${said('one')}` +
+        `; an attempt before on two:5432: ${said('two')}` +
+        `; an attempt before on one:5432: ${said('one')}`,
     )
     expect(error.cause).toMatchObject({ name: 'TransportError', code: 'ECONNREFUSED' })
   })
@@ -618,6 +620,9 @@ describe('the story', () => {
       worldOfHosts({ one: 'closed' }).connect({}, { ...OBJECT, host: 'one' } as ConnectTarget),
     )
     expect(error.attempts).toHaveLength(1)
-    expect(error.message).toBe('the connection failed in Dialing: connect ECONNREFUSED one (ECONNREFUSED)')
+    expect(error.message).toMatch(
+      /^the connection failed in Dialing: connect ECONNREFUSED one \(ECONNREFUSED\); nobody listens there/,
+    )
+    expect(error.message).not.toContain('this was on')
   })
 })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -56,14 +56,49 @@ describe('what a reader copies', () => {
   })
 })
 
+/** Every page of the documentation that is Markdown. */
+const ALL_PAGES = [...new Set([...PAGES, ...markdownUnder('docs')])]
+
+function markdownUnder(path: string): string[] {
+  return readdirSync(join(ROOT, path), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(path, name))
+}
+
+/** Without what stands between fences: there it is no link and no heading. */
+function proseOf(page: string): string {
+  return readFileSync(page, 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '')
+}
+
+/** As GitHub names them. */
+function anchorsOf(page: string): string[] {
+  return [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
 describe('a link', () => {
-  const links = PAGES.flatMap((page) =>
-    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
-      ([, to]) => [page, String(to)] as const,
+  const links = ALL_PAGES.flatMap((page) =>
+    [...proseOf(join(ROOT, page)).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)].map(
+      ([, inline, reference]) => [page, String(inline ?? reference)] as const,
     ),
   )
+  const isOutside = (to: string) => /^https?:/.test(to)
 
-  it.each(links)('of %s leads somewhere: %s', (page, to) => {
-    expect(existsSync(join(ROOT, dirname(page), to))).toBe(true)
+  it.each(links.filter(([, to]) => !isOutside(to)))('of %s leads somewhere: %s', (page, to) => {
+    const [path = '', anchor] = to.split('#')
+    const target = path === '' ? join(ROOT, page) : join(ROOT, dirname(page), path)
+    expect(existsSync(target)).toBe(true)
+    if (anchor !== undefined && target.endsWith('.md')) expect(anchorsOf(target)).toContain(anchor)
+  })
+
+  it("into PostgreSQL's manual is by anchor", () => {
+    const manual = links.map(([, to]) => to).filter((to) => /^https:\/\/www\.postgresql\.org\/docs\//.test(to))
+    expect(manual.length).toBeGreaterThan(50)
+    expect(manual.filter((to) => !to.includes('#'))).toEqual([])
   })
 })

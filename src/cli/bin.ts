@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process around the commands: its streams, Ctrl-C, the exit code. Nothing is decided here. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { NODE } from '../connect.ts'
 import { main } from './main.ts'
 
@@ -36,9 +36,20 @@ process.exitCode = await main(
     columns: stdout.columns,
     signal: interrupted.signal,
     readFile: (path) => readFile(path),
-    writeFile: (path, text) => writeFile(path, text, { mode: 0o600 }),
+    writeFile: writePrivately,
     runtime: NODE,
     wallClock: () => Date.now(),
   },
   version,
 )
+
+/** A mode that is given on opening counts for a new file only; what is no file (a terminal, a pipe) keeps its own. */
+async function writePrivately(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w', 0o600)
+  try {
+    if ((await file.stat()).isFile()) await file.chmod(0o600)
+    await file.writeFile(text)
+  } finally {
+    await file.close()
+  }
+}

@@ -7,6 +7,7 @@ import type { Dissection } from './dissect.ts'
 import { explain } from './explain.ts'
 import type { Format, FormatContext } from './format.ts'
 import { Hearing } from './hear.ts'
+import { rounded } from './numbers.ts'
 import { RoundTrips } from './round-trips.ts'
 
 export function formatNdjson(context: FormatContext): Format {
@@ -37,11 +38,15 @@ function objectsOf({ header }: FormatContext) {
   const trips = new RoundTrips()
   return {
     entry(entry: CaptureEntry): object {
-      const { kind, atMs, ...rest } = entry
-      const { state, leftMs } = hearing.hear(entry)
+      const { kind, ...rest } = entry
+      const heard = hearing.hear(entry)
+      const { state } = heard
+      const atMs = rounded(entry.atMs)
+      const leftMs = heard.leftMs === null ? null : rounded(heard.leftMs)
       if (entry.kind !== 'message') {
         trips.count(entry, null)
-        return { kind, atMs, leftMs, ...rest }
+        const slice = entry.kind === 'attempt' && entry.sliceMs !== null ? { sliceMs: rounded(entry.sliceMs) } : {}
+        return { kind, ...rest, atMs, leftMs, ...slice }
       }
       const { direction, bytes, redacted } = entry
       const understood = hearing.understand(entry)

@@ -17,6 +17,8 @@ export interface Heard {
 /** A message that was understood, or what is wrong with it. */
 export type Understood = { readonly dissection: Dissection } | { readonly problem: string }
 
+const WITHHELD = 'withheld, since nobody knows what is in it (--show-secrets)'
+
 export class Hearing {
   readonly #timeoutMs: number | null
   #dissector = new Dissector()
@@ -34,12 +36,14 @@ export class Hearing {
   }
 
   /** Once a message, in order: what was asked decides what an answer is. */
-  understand({ direction, bytes }: MessageEntry): Understood {
+  understand({ direction, bytes, redacted }: MessageEntry): Understood {
     try {
       return { dissection: this.#dissector.dissect(direction, bytes) }
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      return { problem: describeFault(error) }
+      // What stands in their place must not be taken for what was said.
+      const isWithheld = redacted.some(({ begin, end }) => begin === 0 && end === bytes.length)
+      return { problem: isWithheld ? WITHHELD : describeFault(error) }
     }
   }
 }

@@ -33,3 +33,10 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof HandshakeError)) throw error
   return CODE_OF[error.failure.kind]
 }
+
+/** What to do about it, where only the command line knows: from where it takes a password. Empty: the error says all there is. */
+export function hintFor(error: unknown): string {
+  const failure = error instanceof HandshakeError ? error.failure : null
+  if (failure?.kind !== 'config' || failure.parameter !== 'password') return ''
+  return 'Give one in PGPASSWORD, in ~/.pgpass (mode 600), or in the connection string.\n'
+}

@@ -9,3 +9,8 @@ export function whole(number: number): string {
 export function milliseconds(durationMs: number): string {
   return durationMs < 99.95 ? durationMs.toFixed(1) : whole(durationMs)
 }
+
+/** For programs: microseconds are enough, and 27.34033700000009 is nobody's measurement. */
+export function rounded(ms: number): number {
+  return Number(ms.toFixed(3))
+}

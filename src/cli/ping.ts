@@ -15,11 +15,11 @@ import { HandshakeError } from '../state/errors.ts'
 import { runCommand, screenOf } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import type { NetworkIo } from './network.ts'
-import { milliseconds } from './numbers.ts'
+import { milliseconds, rounded } from './numbers.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
 
 const HELP = `\
-Ask whether a server accepts connections. It need not know a password, and sends none.
+Ask whether a server accepts connections. It needs no password, and sends none.
 
   pg-deadline ping postgres://db.example
   pg-deadline ping -h db.example -p 6432 --timeout 500ms
@@ -30,7 +30,7 @@ Usage: pg-deadline ping [OPTIONS] [CONNECTION STRING]
 ${WHERETO_HELP}\
   -q, --quiet            say nothing; the exit code tells
   --json                 the answer as JSON
-  --help                 this text
+  -?, --help             this text
 
 ${WHERETO_NOTE}
 Exit codes, those of pg_isready: 0 accepting connections; 1 rejecting them
@@ -87,7 +87,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
       ...WHERETO_OPTIONS,
       quiet: { type: 'boolean', short: 'q' },
       json: { type: 'boolean' },
-      help: { type: 'boolean' },
+      help: { type: 'boolean', short: '?' },
     },
   })
   if (values.help === true) {
@@ -127,7 +127,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     )
     if (values.json === true) {
       const { endpoint, state, atMs, tls } = seen
-      io.stdout.write(`${JSON.stringify({ endpoint, ...answer, state, afterMs: atMs, tls: tls || null })}\n`)
+      io.stdout.write(`${JSON.stringify({ endpoint, ...answer, state, afterMs: rounded(atMs), tls: tls || null })}\n`)
     } else if (values.quiet !== true) {
       const place = `${seen.tls === '' ? '' : `in ${seen.tls}, `}in ${seen.state}, after ${milliseconds(seen.atMs)} ms`
       const mark = screenOf(io).paint(answer.status === 'accepting' ? 'green' : 'red', SHOWN[answer.status])

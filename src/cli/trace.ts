@@ -10,7 +10,7 @@ import { writeCapture } from './capture-file.ts'
 import { runCommand, screenOf, UsageError } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import { chooseFormat, FORMAT_HELP, FORMAT_OPTIONS, openFormat } from './formats.ts'
-import { exitCodeOf, type NetworkIo } from './network.ts'
+import { exitCodeOf, hintFor, type NetworkIo } from './network.ts'
 import { observeInto } from './observe.ts'
 import { Redactor } from './redact.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
@@ -27,7 +27,7 @@ Usage: pg-deadline trace [OPTIONS] [CONNECTION STRING]
 
 ${WHERETO_HELP}${FORMAT_HELP}\
   --save FILE            keep it as a capture, for \`pg-deadline replay\`
-  --help                 this text
+  -?, --help             this text
 
 ${WHERETO_NOTE}
 Exit codes: 0 ready; 1 the server said no; 2 no answer, or the deadline;
@@ -44,7 +44,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...WHERETO_OPTIONS, ...FORMAT_OPTIONS, save: { type: 'string' }, help: { type: 'boolean' } },
+    options: { ...WHERETO_OPTIONS, ...FORMAT_OPTIONS, save: { type: 'string' }, help: { type: 'boolean', short: '?' } },
   })
   if (values.help === true) {
     io.stdout.write(HELP)
@@ -54,6 +54,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   if (values.save === '') throw new UsageError('--save: expected the name of a file, got nothing')
   const { target, options } = readWhereto(values, positionals, io.env)
   const whole = { ...options, signal: io.signal }
+  let hasBegun = false
   try {
     const plan = explainDeadline(target, whole)
     const header: CaptureHeader = {
@@ -67,6 +68,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     const redactor = new Redactor()
 
     const observe = observeInto((entry) => {
+      hasBegun = true
       const told = format.showSecrets ? entry : redactor.redact(entry)
       print(shown.entry(told), io)
       entries.push(told)
@@ -81,10 +83,9 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     }
   } catch (error) {
     const code = exitCodeOf(error)
-    // For people the sentence stands below the picture already.
-    if (format.name !== 'text' || code === EXIT_CODE.usage) {
-      io.stderr.write(`pg-deadline trace: ${(error as Error).message}\n`)
-    }
+    // For people the sentence stands below the picture, if there is one.
+    if (format.name !== 'text' || !hasBegun) io.stderr.write(`pg-deadline trace: ${(error as Error).message}\n`)
+    io.stderr.write(hintFor(error))
     return code
   }
 }

@@ -166,9 +166,13 @@ function sentence(failure: Failure, phase: string, awaited: string | null): stri
     case 'incompatible':
       return `nothing in common with the server in ${phase}: ${failure.what}: it offers ${list(failure.offered)}; accepted here: ${list(failure.supported)}`
     case 'lost':
-      return failure.code === 'FIN'
-        ? `the server closed the connection in ${phase}${waiting}`
-        : `the connection failed in ${phase}: ${failure.detail} (${failure.code})`
+      if (failure.code === 'FIN') return `the server closed the connection in ${phase}${waiting}`
+      return [
+        `the connection failed in ${phase}: ${failure.detail} (${failure.code})`,
+        UNREACHED.get(`${phase} ${failure.code}`),
+      ]
+        .filter(Boolean)
+        .join('; ')
     case 'config':
       return `${failure.parameter}: ${failure.problem}`
   }
@@ -191,6 +195,17 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['53300', 'all connections are taken: use fewer, or raise max_connections'],
   ['57P03', 'the server is starting up or shutting down: try again shortly'],
   ['AwaitingSaslOffer 08P01', 'if a pooler does not cope with SCRAM that begins unasked: early_sasl=false'],
+])
+
+/** What to do if there is nobody to talk to, by phase and code: later, the same codes mean a connection that broke. */
+const UNREACHED: ReadonlyMap<string, string> = new Map([
+  ['ResolvingHost ENOTFOUND', 'check the name of the host'],
+  ['ResolvingHost EAI_AGAIN', 'the name server does not answer: try again, or give hostaddr'],
+  ['Dialing ECONNREFUSED', 'nobody listens there: check host and port, and that the server runs'],
+  ['Dialing ENOENT', 'there is no such socket: check directory and port, and that the server runs'],
+  ['Dialing ETIMEDOUT', 'nobody answers: check the address, and the firewalls on the way'],
+  ['Dialing EHOSTUNREACH', 'nobody answers: check the address, and the firewalls on the way'],
+  ['Dialing ENETUNREACH', 'there is no way to that address from here: check it, and the network'],
 ])
 
 /** Messages have the manual's names; the end of the connection is no message. */

@@ -177,6 +177,12 @@ describe('doctor', () => {
       'client: a longer --timeout',
     ],
     [
+      'a password that is not there',
+      { asked: failed({ kind: 'config', parameter: 'password', problem: 'no' }, 'AwaitingSaslPassword'), inside: null },
+      'verify-full',
+      'client: PGPASSWORD, or ~/.pgpass (mode 600)',
+    ],
+    [
       'a name that is not found',
       { asked: failed({ kind: 'lost', code: 'ENOTFOUND', detail: 'no' }, 'ResolvingHost'), inside: null },
       'verify-full',
@@ -205,6 +211,17 @@ describe('doctor', () => {
     ],
   ])('%s is told of', (_, changes, topic, mark) => {
     expect(find(reportOf(changes), topic)?.mark).toBe(mark)
+  })
+
+  it('what there was no time for is unknown, not missing', () => {
+    const changes = { tls13: null, tls12: null, direct: null }
+    expect(find(reportOf(changes), 'versions')).toMatchObject({
+      mark: 'fact',
+      found: 'TLS 1.3 unknown, TLS 1.2 unknown',
+    })
+    expect(find(reportOf(changes), 'direct')?.found).toBe('unknown whether TLS from the first byte')
+    expect(find(reportOf({ direct: PLAIN_REFUSED }), 'direct')?.found).toBe('no TLS from the first byte')
+    expect(settings(reportOf(changes))).not.toContain('server: an OpenSSL with TLS 1.3')
   })
 
   it('what was not found out is not told of', () => {

@@ -10,7 +10,20 @@ describe('pg-deadline', () => {
     expect(await main([name, '--help'], io, '1.2.3')).toBe(0)
     expect(out()).toContain(`Usage: pg-deadline ${name}`)
     expect(out()).toContain('Exit codes')
+    expect(
+      Math.max(
+        ...out()
+          .split('\n')
+          .map(({ length }) => length),
+      ),
+    ).toBeLessThanOrEqual(80)
     expect(err()).toBe('')
+  })
+
+  it.each(['trace', 'ping', 'doctor'])('%s -? does too, as for the programs of libpq', async (name) => {
+    const { io, out } = worldWith(lawful())
+    expect(await main([name, '-?'], io, '1.2.3')).toBe(0)
+    expect(out()).toContain(`Usage: pg-deadline ${name}`)
   })
 
   it('tells of its commands, and its version', async () => {

@@ -87,6 +87,16 @@ describe('ping', () => {
       afterMs: 0,
       tls: null,
     })
+    const late = worldWith(lawful())
+    let ms = 0
+    Object.assign(late.io.runtime.clock, {
+      now: () => {
+        ms += 1 / 3
+        return ms
+      },
+    })
+    await ping([...WHERETO, '--json'], late.io)
+    expect(late.out()).toMatch(/"afterMs":\d+\.\d{1,3},/)
   })
 
   it('what it cannot read is no attempt', async () => {

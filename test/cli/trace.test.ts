@@ -53,6 +53,39 @@ describe('trace', () => {
     expect(out()).toMatch(/5 round trips/)
   })
 
+  it('says once that there is no password, and where it could come from', async () => {
+    const { io, out, err } = worldWith(lawful(), { env: { PGUSER: 'alice', HOME: '/nonexistent' } })
+    expect(await trace([...WHERETO, '--timeout', '3s'], io)).toBe(3)
+    expect(out()).toContain('none was given')
+    expect(err()).toBe('Give one in PGPASSWORD, in ~/.pgpass (mode 600), or in the connection string.\n')
+  })
+
+  it.each(['text', 'hex', 'json'])('does not take what stands for secrets for what was said (%s)', async (format) => {
+    const server = new ScriptedServer((self) => self.sendBytes(Buffer.from('hunter42')))
+    const { io, out } = worldWith(server)
+    expect(await trace([...WHERETO, '--format', format], io)).toBe(4)
+    expect(out()).toContain('withheld, since nobody knows what is in it')
+    expect(out()).not.toContain("begins with 'x'")
+    const shown = worldWith(new ScriptedServer((self) => self.sendBytes(Buffer.from('hunter42'))))
+    await trace([...WHERETO, '--format', format, '--show-secrets'], shown.io)
+    expect(shown.out()).toContain("no message of a server begins with 'h'")
+  })
+
+  it('as JSON has no more digits than microseconds', async () => {
+    const { io, out } = worldWith(lawful())
+    let ms = 0
+    Object.assign(io.runtime.clock, {
+      now: () => {
+        ms += 1 / 3000
+        return ms
+      },
+    })
+    expect(await trace([...WHERETO, '--format', 'ndjson'], io)).toBe(0)
+    const times = [...out().matchAll(/"(?:atMs|leftMs|sliceMs)":([\d.]+)/g)].map(([, digits = '']) => digits)
+    expect(times.length).toBeGreaterThan(50)
+    expect(times.filter((digits) => (digits.split('.')[1] ?? '').length > 3)).toEqual([])
+  })
+
   it('shows no secret unless it is told to', async () => {
     for (const format of ['text', 'json', 'ndjson', 'hex', 'libpq']) {
       const env = { PGUSER: 'alice', PGPASSWORD: 'hunter42' }

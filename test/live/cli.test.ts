@@ -1,8 +1,10 @@
 /** The commands as processes, on a real server: what is printed, the exit codes, Ctrl-C, and that the server agrees. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TlsServer } from './tls-server.ts'
 
@@ -80,6 +82,18 @@ describe('pg-deadline, as a process', { timeout: 60_000 }, () => {
     expect(code).toBe(0)
     expect(out).toContain(`${host}:${port} - accepting connections: it asks for SASL`)
     expect((await run('ping', '-h', '127.0.0.1', '-p', '1')).code).toBe(2)
+  })
+
+  it('what is saved is for nobody else to read, also where there was a file before', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'capture-')), 'capture')
+    try {
+      writeFileSync(path, 'what was there before', { mode: 0o644 })
+      expect((await run('trace', '-h', '127.0.0.1', '-p', '1', '--save', path)).code).toBe(2)
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+      expect((await run('replay', path)).out).toContain('ECONNREFUSED')
+    } finally {
+      rmSync(dirname(path), { recursive: true })
+    }
   })
 
   it('Ctrl-C ends a connect that hangs, with 130 and the state in which it hung', async () => {

@@ -96,7 +96,7 @@ describe('where no server is', () => {
       name: 'HandshakeError',
       phase: 'Dialing',
       failure: { kind: 'lost', code: 'ECONNREFUSED' },
-      message: `the connection failed in Dialing: connect ECONNREFUSED 127.0.0.1:${port} (ECONNREFUSED)`,
+      message: `the connection failed in Dialing: connect ECONNREFUSED 127.0.0.1:${port} (ECONNREFUSED); nobody listens there: check host and port, and that the server runs`,
       cause: expect.objectContaining({ name: 'TransportError', code: 'ECONNREFUSED' }),
     })
   })
@@ -105,14 +105,17 @@ describe('where no server is', () => {
     const error = await handshakeFailureOf(connect({ host: '/nonexistent', user: 'app' }))
     expect(error).toMatchObject({
       phase: 'Dialing',
-      message: 'the connection failed in Dialing: connect ENOENT /nonexistent/.s.PGSQL.5432 (ENOENT)',
+      message:
+        'the connection failed in Dialing: connect ENOENT /nonexistent/.s.PGSQL.5432 (ENOENT); there is no such socket: check directory and port, and that the server runs',
     })
   })
 
   it('the error names the host', async () => {
     const error = await handshakeFailureOf(connect('postgres://app@db.invalid/app'))
     expect(error).toMatchObject({ phase: 'ResolvingHost', failure: { kind: 'lost' } })
-    expect(error.message).toMatch(/^the connection failed in ResolvingHost: getaddrinfo E\w+ db\.invalid \(E\w+\)$/)
+    expect(error.message).toMatch(
+      /^the connection failed in ResolvingHost: getaddrinfo E\w+ db\.invalid \(E\w+\); (check the name of the host|the name server does not answer)/,
+    )
   })
 
   it('but somebody who says nothing, the deadline ends it', async () => {

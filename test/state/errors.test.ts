@@ -115,6 +115,19 @@ describe('an error', () => {
     expect(new HandshakeError('AwaitingVerdict', failure, [], []).message).toBe(sentence)
   })
 
+  it.each([
+    ['ResolvingHost', 'ENOTFOUND', 'check the name of the host'],
+    ['ResolvingHost', 'EAI_AGAIN', 'the name server does not answer: try again, or give hostaddr'],
+    ['Dialing', 'ECONNREFUSED', 'nobody listens there: check host and port, and that the server runs'],
+    ['Dialing', 'ENOENT', 'there is no such socket: check directory and port, and that the server runs'],
+    ['Dialing', 'ETIMEDOUT', 'nobody answers: check the address, and the firewalls on the way'],
+    ['Dialing', 'EHOSTUNREACH', 'nobody answers: check the address, and the firewalls on the way'],
+    ['Dialing', 'ENETUNREACH', 'there is no way to that address from here: check it, and the network'],
+  ] as const)('of who is not reached says what to do: %s, %s', (phase, code, remedy) => {
+    const { message } = new HandshakeError(phase, { kind: 'lost', code, detail: 'no' }, [], [])
+    expect(message).toBe(`the connection failed in ${phase}: no (${code}); ${remedy}`)
+  })
+
   it('says nothing of waiting where nobody waited', () => {
     const error = new HandshakeError('Disconnected', { kind: 'deadline', timeoutMs: 0 }, [], [])
     expect(error.message).toBe('the deadline of 0 ms passed in Disconnected')
@@ -146,14 +159,15 @@ describe('an error', () => {
       { ...FAILED, phase: 'Dialing', failure: { kind: 'lost', code: 'ECONNREFUSED', detail: 'refused' } },
     ] as const
     expect(new HandshakeError('Dialing', attempts[1].failure, [], attempts).message).toBe(
-      'the connection failed in Dialing: refused (ECONNREFUSED); an attempt before: the server did not prove who it is, in SecuringTransport: server certificate; do not trust it, and check host and password',
+      'the connection failed in Dialing: refused (ECONNREFUSED); nobody listens there: check host and port, and that the server runs; an attempt before: the server did not prove who it is, in SecuringTransport: server certificate; do not trust it, and check host and password',
     )
   })
 
   it('says which host it was, if there was more than one, and does not list them for ever', () => {
     const failure = { kind: 'lost', code: 'ECONNREFUSED', detail: 'refused' } as const
     const attempts = [1, 2, 3, 4, 5, 6].map((n) => ({ ...FAILED, endpoint: `h${n}:5432`, failure }))
-    const said = 'the connection failed in Dialing: refused (ECONNREFUSED)'
+    const said =
+      'the connection failed in Dialing: refused (ECONNREFUSED); nobody listens there: check host and port, and that the server runs'
     expect(new HandshakeError('Dialing', failure, [], attempts.slice(0, 2)).message).toBe(
       `${said}; this was on h2:5432; an attempt before on h1:5432: ${said}`,
     )

@@ -29,7 +29,7 @@ Usage: pg-deadline doctor [OPTIONS] [CONNECTION STRING]
 
 ${WHERETO_HELP}\
   --json                 the report as JSON
-  --help                 this text
+  -?, --help             this text
 
 ${WHERETO_NOTE}
 Exit codes are those of the connect that was asked for: 0 ready; 1 the server
@@ -49,7 +49,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...WHERETO_OPTIONS, json: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: { ...WHERETO_OPTIONS, json: { type: 'boolean' }, help: { type: 'boolean', short: '?' } },
   })
   if (values.help === true) {
     io.stdout.write(HELP)

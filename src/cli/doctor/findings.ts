@@ -95,6 +95,9 @@ function remedyFor({ phase, failure }: NonNullable<Sighting['failure']>): Advice
   if (phase === 'ResolvingHost') {
     return { side: 'client', set: 'host', because: 'the name is not found, or the name server does not answer' }
   }
+  if (failure.kind === 'config' && failure.parameter === 'password') {
+    return { side: 'client', set: 'PGPASSWORD, or ~/.pgpass (mode 600)', because: 'the server asks for a password' }
+  }
   if (failure.kind === 'lost' && failure.code === 'ECONNREFUSED') {
     return { side: 'server', set: 'listen_addresses, port', because: 'the machine answers, and nobody listens there' }
   }
@@ -174,7 +177,9 @@ function ofTls(
   findings.push({
     mark: 'fact',
     topic: 'direct',
-    found: isDirect ? 'TLS from the first byte, with ALPN postgresql' : 'no TLS from the first byte',
+    found: isDirect
+      ? 'TLS from the first byte, with ALPN postgresql'
+      : `${direct === null ? 'unknown whether' : 'no'} TLS from the first byte`,
   })
   const hasAskedFirst = asked.timeline.some(({ state }) => state === 'AwaitingTlsReply')
   if (isDirect && hasAskedFirst && asked.tls !== null) {

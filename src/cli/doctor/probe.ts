@@ -60,10 +60,12 @@ export function enter(examiner: Examiner): Promise<{ sighting: Sighting; session
 }
 
 async function go(
-  { io, whereto, signal, remainingMs }: Examiner,
+  { io, whereto, remainingMs }: Examiner,
   parameters: Readonly<Record<string, string>>,
   stops: boolean,
 ) {
+  // Ctrl-C alone: the deadline is given to the connect as its own, which then says so, and in which state.
+  const { signal } = io
   const target = withParameters(whereto.target, parameters)
   const enough = new AbortController()
   const stop = () => enough.abort(signal.reason)
