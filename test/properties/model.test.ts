@@ -20,6 +20,7 @@ import { ATTEMPT, EVENTS, TLS } from '../state/handshake/examples.ts'
 import { type Client, type End, ReferenceModel, type Said } from './reference-model.ts'
 import { propertyOptions } from './runs.ts'
 
+const MODEL = new URL('reference-model.ts', import.meta.url)
 const CERTIFICATE = new URL('../auth/certificates/rsa-sha256.der', import.meta.url)
 const serverCertificate = readFileSync(fileURLToPath(CERTIFICATE))
 const PASSWORD = 'correct horse'
@@ -314,4 +315,12 @@ it('model-03: one step left out, repeated, replaced or inserted: they still agre
     }),
     propertyOptions(5_000),
   )
+})
+
+it('the model is small enough to be read beside the manual: 200 lines at most', () => {
+  expect(readFileSync(MODEL, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(200)
+})
+
+it('the model knows nothing of our code: it imports nothing', () => {
+  expect(readFileSync(MODEL, 'utf8')).not.toMatch(/^import\b|\bimport\(|\brequire\(/m)
 })
