@@ -12,7 +12,8 @@ export const LIVE = [
   {
     id: 'live-02',
     area: 'live',
-    statement: 'For each session that we have, the server says that it has let in exactly this one.',
+    statement:
+      'Each session that we have is one that the server says it has let in, once, unless the path could change its name; and there are no more of them than were let in.',
     test: HANDSHAKES,
   },
   {
