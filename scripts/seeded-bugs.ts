@@ -49,7 +49,9 @@ try {
 async function measure(): Promise<void> {
   const seeds = Array.from({ length: Number(values.seeds) }, (_, index) => index + 1)
   const results: Record<string, Record<string, { median: number; worst: number }>> = {}
-  for (const bug of SEEDED_BUGS.filter(({ id }) => id.includes(values.only))) {
+  const bugs = SEEDED_BUGS.filter(({ id }) => id.includes(values.only))
+  if (bugs.length === 0) throw new RangeError(`--only ${values.only}: no bug is called so`)
+  for (const bug of bugs) {
     const found: Record<string, { median: number; worst: number }> = {}
     for (const property of bug.foundBy) {
       const find = await finderOf(bug, property)
