@@ -16,11 +16,12 @@ beforeAll(async () => {
 afterAll(() => server?.[Symbol.asyncDispose]())
 
 it('live-05: what a server answers to our messages, whole and damaged, a model predicts, and nothing makes it crash', async () => {
-  const answers = await fuzzMessages(server, fuzzOptions(RUNS))
+  const options = fuzzOptions(RUNS)
+  const answers = await fuzzMessages(server, options)
   // Otherwise nothing was tried.
   expect(answers.size).toBeGreaterThan(10)
   await expect.poll(() => server.countBackends()).toBe(0)
-  expect(await server.crashes()).toEqual([])
+  expect(await server.crashes(), `seed ${options.seed}`).toEqual([])
 }, 60_000)
 
 it('the model takes no answer for another', () => {

@@ -18,6 +18,9 @@ export function fuzzOptions(runs: number): FuzzOptions {
   }
 }
 
+/** So many handshakes over a path that harms them, or only delays and splits: 2,000 in every run of the tests. */
+export const HANDSHAKES = { harmed: 1_900, patient: 100 }
+
 export function newSeed(): number {
   return Date.now() % 2 ** 31
 }
