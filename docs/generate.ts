@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { makeFiles } from '../bench/page/page.ts'
 import { readResults } from '../bench/results.ts'
 import type { MutatedFile, MutationRun } from '../scripts/mutate/summary.ts'
+import { type Rate, readRates } from '../scripts/rates.ts'
 import { drawBytes } from '../src/cli/draw-bytes.ts'
 import { explain } from '../src/cli/explain.ts'
 import { RUNTIME_VARIABLES, VARIABLES } from '../src/config/environment.ts'
@@ -23,7 +24,9 @@ import { AWAITED, EVERYWHERE, TABLE } from '../src/state/handshake/table.ts'
 import type { Table } from '../src/state/machine.ts'
 import { SESSION_AWAITED, SESSION_EVERYWHERE, SESSION_TABLE } from '../src/state/session/table.ts'
 import { ATTACKS } from '../src/testing/attacks.ts'
+import { HANDSHAKES } from '../test/fuzz/seed.ts'
 import { AREAS, PROPERTIES } from '../test/properties/catalogue.ts'
+import { lengthOf, PROFILES } from '../test/properties/profiles.ts'
 import { SEEDED_BUGS, type SeededBug } from '../test/properties/seeded-bugs.ts'
 import { type Example, examplesOf } from '../test/protocol/examples.ts'
 import { HAZARDS, type Hazard } from './hazards.ts'
@@ -46,6 +49,8 @@ const SEEDED = JSON.parse(readFileSync(join(import.meta.dirname, 'seeded-bugs.js
 const MUTATION = JSON.parse(readFileSync(join(import.meta.dirname, 'mutation.json'), 'utf8')) as Readonly<
   Record<string, MutationRun>
 >
+
+const RATES = readRates()
 
 const messages: readonly MessageLayout[] = [
   ...STARTUP_MESSAGES,
@@ -209,11 +214,36 @@ ${themes()
 
 ${PROPERTIES.length} statements that hold for everything, from
 [test/properties/catalogue.ts](../test/properties/catalogue.ts). The name of the test that states one begins with its id:
-\`npx vitest run test/properties -t codec-05\` runs it alone. What they are tried with are the arbitraries of
+\`npx vitest run test/properties/codec.test.ts -t codec-05\` runs it alone, with its file from the last column. (live-02 and live-04
+look at what live-01 has left; run their file as a whole.) What they are tried with are the arbitraries of
 [src/testing/arbitraries](../src/testing/arbitraries), which are exported as \`pg-deadline/testing/arbitraries\`.
+[plug-in.md](plug-in.md) says how to run what is not about us alone on another client or server.
 
 \`PG_DEADLINE_RUNS\` says how often each is tried; what stands in the tests is the default. When one fails, the seed is
-printed, and \`PG_DEADLINE_SEED\` with the same number of runs finds the same failure again.
+printed, and \`PG_DEADLINE_SEED\` with the same number of runs finds the same failure again. Of a simulated connect the seed is
+all there is: \`npm run sim -- --seed 7 --trace\` shows it.
+
+# How many, and how fast
+
+\`.ci/run\` tries all of this on every commit, in its stages of tests and of simulated connects.
+
+| what | how many | a second |
+|---|---:|---:|
+| connects in the simulation: \`npm run sim\`, from seed 1 on | ${simulatedInCi().toLocaleString('en')} | ${rateCell(RATES.simulated)} |
+| every byte at which one of ${PROFILES.length} lawful handshakes can stop, by silence, abort, FIN and RST: time-01 to time-04 | 4 × ${PROFILES.reduce((sum, profile) => sum + lengthOf(profile), 0).toLocaleString('en')} | |
+| handshakes with a real PostgreSQL through a \`FaultProxy\`, from a new seed each time: live-01 and live-03 | ${(HANDSHAKES.harmed + HANDSHAKES.patient).toLocaleString('en')} | ${rateCell(RATES.real)} |
+
+- ${rateLine('npm run sim -- --record', RATES.simulated)}
+- ${rateLine('npm run fuzz -- --record', RATES.real)}
+
+A load of more than there are processors means that others used the machine as well, and that alone it is faster. Every run
+prints its own rate: the simulation in its last line, the tests of live-01 with their seed. Of the real handshakes many wait for a
+deadline of 150 ms, since the path harms them, and eight go on at a time; what one takes when nothing is wrong stands in
+[benchmarks.md](benchmarks.md).
+
+\`npm run fuzz -- --minutes 60\` goes on for an hour, and \`--minutes 0 --seed 7\` does one round again.
+
+# What holds
 
 ${Object.entries(AREAS)
   .map(([area, title]) => ({ area, title, properties: PROPERTIES.filter((property) => property.area === area) }))
@@ -262,6 +292,22 @@ ${Object.entries(MUTATION)
 # The survivors
 
 ${survivorParts()}`,
+}
+
+/** What .ci/run asks for. */
+function simulatedInCi(): number {
+  const [, count] =
+    /npm run sim -- --runs (\d+)/.exec(readFileSync(join(import.meta.dirname, '..', '.ci', 'run'), 'utf8')) ?? []
+  if (count === undefined) throw new Error('.ci/run does not run the simulation')
+  return Number(count)
+}
+
+function rateCell({ handshakes, seconds }: Rate): string {
+  return Math.round(handshakes / seconds).toLocaleString('en')
+}
+
+function rateLine(command: string, { date, node, processors, load, handshakes, seconds }: Rate): string {
+  return `\`${command}\`: ${handshakes.toLocaleString('en')} in ${seconds} s, ${date}, Node.js ${node}, ${processors} processors, load ${load}.`
 }
 
 function mutationPart(folder: string, { commit, date, node, stryker, files }: MutationRun): string {

@@ -2,6 +2,7 @@
  * Simulated connects by the thousand, or one of them in full.
  *
  *   npm run sim -- --runs 100000            how many hold, how fast, and the seeds of those that do not
+ *   npm run sim -- --runs 100000 --record   and how fast goes into docs/rates.json
  *   npm run sim -- --seed 4711 --trace      one run: its plan, and its timeline as the demo draws it
  *
  * The runs are shared out among processes, as many as there are processors unless `--processes` says otherwise.
@@ -14,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { drawTimeline } from '../src/cli/draw-timeline.ts'
 import { Screen } from '../src/cli/screen.ts'
 import { planOf, type SimulationReport, simulate, simulateAll } from '../src/testing/index.ts'
+import { recordRate } from './rates.ts'
 
 const SEEDS = new URL('../test/properties/seeds.json', import.meta.url)
 /** So many failures are enough to look at. */
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     processes: { type: 'string', default: String(availableParallelism()) },
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
   },
 })
 
@@ -78,6 +81,7 @@ async function runEverywhere(processes: number): Promise<void> {
   const total = all.reduce((sum, findings) => sum + findings.runs, 0)
   const rate = Math.round(total / seconds)
   print(`${total} simulated connects in ${seconds.toFixed(1)} s, ${processes} processes: ${rate} a second`)
+  if (values.record) recordRate('simulated', total, seconds)
   const failed = all.flatMap((findings) => findings.failed)
   for (const one of failed.slice(0, SHOWN_MAX)) tell(one)
   if (failed.length > 0) print(`${failed.length} failed; put their seeds into test/properties/seeds.json`)
