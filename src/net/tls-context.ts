@@ -6,7 +6,6 @@
 import { createHmac, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { Fault } from '../protocol/failure.ts'
-import { Recent } from './recent.ts'
 
 /** What one parameter contributes; false: nothing. */
 export type Material = readonly [parameter: string, options: SecureContextOptions | false]
@@ -78,8 +77,10 @@ function checkPair({ cert, key, passphrase }: SecureContextOptions): void {
   if (!matches) throw new Fault({ kind: 'config', parameter: 'sslkey', problem: 'is not the key of sslcert' })
 }
 
-/** A process rarely has more kinds of servers. */
-const contexts = new Recent<SecureContext>(8)
+/** How many contexts are remembered; the one that was made first leaves first. A process rarely has more kinds of servers. */
+const CONTEXTS_MAX = 8
+
+const contexts = new Map<string, SecureContext>()
 const indexKey = randomBytes(32)
 
 /** As createContext, but what was made of the same bytes and settings before serves again. */
@@ -89,6 +90,10 @@ export function recallContext(material: readonly Material[], rest: SecureContext
   if (context === undefined) {
     context = createContext(material, rest)
     contexts.set(index, context)
+    for (const oldest of contexts.keys()) {
+      if (contexts.size <= CONTEXTS_MAX) break
+      contexts.delete(oldest)
+    }
   }
   return context
 }

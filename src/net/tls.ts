@@ -6,7 +6,7 @@
  */
 
 import { constants, type X509Certificate } from 'node:crypto'
-import { type BigIntStats, promises as files } from 'node:fs'
+import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
 import {
   type ConnectionOptions,
@@ -22,7 +22,6 @@ import { LIMITS } from '../protocol/limits.ts'
 import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
 import { watch } from './deadline.ts'
-import { Recent } from './recent.ts'
 import { createContext, type Material, recallContext, unusable } from './tls-context.ts'
 import { lost } from './tls-error.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
@@ -120,12 +119,9 @@ async function readPem(parameter: string, path: string | null, signal: AbortSign
   })
 }
 
-/** What files held when they were last read. A renewed one has another change time, and counts at the next connect. */
-const contents = new Recent<{ readonly identity: string; readonly content: Buffer }>(16)
-
 async function readPrivately(parameter: string, path: string, signal: AbortSignal): Promise<Buffer> {
-  const stats = await files.stat(path, { bigint: true })
-  const [uid, mode] = [Number(stats.uid), Number(stats.mode)]
+  const stats = await files.stat(path)
+  const { uid, mode } = stats
   // To open a pipe is to wait for its other end, for ever and beyond every deadline.
   if (!stats.isFile()) throw unreadable(parameter, 'is not a regular file')
   // As libpq: nobody but its owner, or root's group if it is root's, may read a private key (#LIBPQ-SSL-CLIENTCERT).
@@ -133,19 +129,7 @@ async function readPrivately(parameter: string, path: string, signal: AbortSigna
   if (parameter === 'sslkey' && process.platform !== 'win32' && (mode & forbidden) !== 0) {
     throw unreadable(parameter, `can be read by others (mode ${(mode & 0o777).toString(8)}); make it 600`)
   }
-  const identity = identityOf(stats)
-  const known = contents.get(path)
-  // To open, read and close a file are more errands for libuv's threads, at every connect.
-  if (known?.identity === identity) return known.content
-  const content = await files.readFile(path, { signal })
-  // Of one that is being written, half may be old. And a private key is not kept.
-  const isAtRest = identityOf(await files.stat(path, { bigint: true })) === identity
-  if (isAtRest && parameter !== 'sslkey') contents.set(path, { identity, content })
-  return content
-}
-
-function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join()
+  return files.readFile(path, { signal })
 }
 
 function unreadable(parameter: string, what: string, cause?: unknown): Fault {
@@ -219,22 +203,10 @@ function findRejection(
     return `server certificate (${String(secured.authorizationError ?? 'there is none')})`
   }
   if (verify === 'the chain') return null
-  const message = recallMismatch(host, certificate)
+  const message = findMismatch(host, certificate.toLegacyObject())
   if (message === null) return null
   const bounded = message.length > MISMATCH_LENGTH_MAX ? `${message.slice(0, MISMATCH_LENGTH_MAX - 1)}…` : message
   return `server certificate (${printable(bounded)})`
-}
-
-const mismatches = new Recent<string | null>(16)
-
-/** Host and certificate are all that it depends on, and a server shows the same one every time. */
-function recallMismatch(host: string, certificate: X509Certificate): string | null {
-  const index = `${host}\n${certificate.raw.toString('latin1')}`
-  const known = mismatches.get(index)
-  if (known !== undefined) return known
-  const mismatch = findMismatch(host, certificate.toLegacyObject())
-  mismatches.set(index, mismatch)
-  return mismatch
 }
 
 /** A star that stands for something else than a whole first label. */
