@@ -161,8 +161,6 @@ export function verifyOutcome(serverSignature: Uint8Array, data: Uint8Array): vo
 
 const DIGEST_BYTES = 32
 
-const ENCODER = new TextEncoder()
-
 /** RFC 5802 section 7 writes its error codes in lower-case words; anything else may be an echo of what we sent. */
 function presentable(errorCode: string): string {
   return /^[a-z-]{1,40}$/.test(errorCode) ? errorCode : 'an unreadable error code'
@@ -181,11 +179,11 @@ function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+  return Buffer.from(bytes).toString('base64')
 }
 
 function utf8(text: string): Uint8Array {
-  return ENCODER.encode(text)
+  return new TextEncoder().encode(text)
 }
 
 function unproven(what: string): Fault {

@@ -6,7 +6,7 @@
  * Two bounds. Only a part of the threads is ever used, because name lookup (getaddrinfo) runs on the same ones. And the same
  * key is not derived twice: whoever asks while it is being computed waits for that, and a few are remembered.
  */
-import { hash, pbkdf2, randomBytes } from 'node:crypto'
+import { createHmac, pbkdf2, randomBytes } from 'node:crypto'
 import { type ScramKeys, scramKeys } from '../auth/scram.ts'
 import type { Secret } from '../auth/secret.ts'
 import { Account, derivations } from './orphans.ts'
@@ -161,12 +161,14 @@ interface Job extends DerivationInput {
 /**
  * What a pair of keys is found by. It must not tell the password: from a plain hash (in a heap snapshot, say) one could be
  * guessed as fast as hashes are computed. Under a random key of this process it says nothing to anybody who has not that
- * key as well. The numbers keep salt and password apart; what must not be remembered is looked for elsewhere. The key in front
- * is enough: what HMAC adds is against those who have seen an index and are asked for that of a longer message.
+ * key as well. The numbers in front keep salt and password apart; what must not be remembered is looked for elsewhere.
  */
 function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: Uint8Array): string {
-  const numbers = Buffer.from(`${remember}:${iterations}:${salt.length}:`)
-  return hash('sha256', Buffer.concat([key, numbers, salt, Buffer.from(password.reveal())]), 'base64')
+  return createHmac('sha256', key)
+    .update(`${remember}:${iterations}:${salt.length}:`)
+    .update(salt)
+    .update(password.reveal())
+    .digest('base64')
 }
 
 function copy({ clientKey, serverKey }: ScramKeys): DerivedKeys {
