@@ -13,6 +13,9 @@ export interface NetworkIo extends Io {
   readonly writeFile: (path: string, text: string) => Promise<void>
 }
 
+/** How long a server may take to close a session of which nothing more is wanted. */
+export const CLOSE_TIMEOUT_MS = 1_000
+
 /** Whose fault it was, as a number. */
 const CODE_OF: Readonly<Record<Failure['kind'], ExitCode>> = {
   refused: EXIT_CODE.refused,

@@ -9,12 +9,13 @@
 import { parseArgs } from 'node:util'
 import { connectWith } from '../connect.ts'
 import { explainDeadline } from '../explain-deadline.ts'
+import { Deadline } from '../net/deadline.ts'
 import type { Observe } from '../observation.ts'
 import { showEndpoint } from '../plan.ts'
 import { HandshakeError } from '../state/errors.ts'
 import { runCommand, screenOf } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
-import type { NetworkIo } from './network.ts'
+import { CLOSE_TIMEOUT_MS, type NetworkIo } from './network.ts'
 import { milliseconds, rounded } from './numbers.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
 
@@ -96,10 +97,8 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
   }
   const { target, options } = readWhereto(values, positionals, io.env)
   const { timeoutMs = DEFAULT_TIMEOUT_MS, environment } = options
-  // Whoever is done before the server has its answer says so through the signal, as with any other reason to stop.
-  const enough = new AbortController()
-  const stop = () => enough.abort(io.signal.reason)
-  io.signal.addEventListener('abort', stop)
+  // Whoever has heard enough says so through the signal, as with any other reason to stop.
+  using enough = new Deadline({ signal: io.signal, clock: io.runtime.clock })
   try {
     const whole = { timeoutMs, environment, signal: enough.signal }
     const plan = explainDeadline(target, whole)
@@ -113,11 +112,11 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
       const { name } = observation
       if (!name.startsWith('Authentication') || name === 'AuthenticationOk') return
       seen.asked = ASKED[name] ?? name
-      enough.abort()
+      enough.abort(new DOMException('the server has said what was asked for', 'AbortError'))
     }
     const answer = await connectWith({ ...io.runtime, observe }, target, whole).then(
       async (session) => {
-        await session.close()
+        await session.close({ signal: io.signal, timeoutMs: CLOSE_TIMEOUT_MS })
         return { status: 'accepting', because: 'it let us in' } as const
       },
       (error: unknown) => {
@@ -139,8 +138,6 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     if (!(error instanceof HandshakeError)) throw error
     io.stderr.write(`pg-deadline ping: ${error.message}\n`)
     return EXIT_CODE.usage
-  } finally {
-    io.signal.removeEventListener('abort', stop)
   }
 }
 

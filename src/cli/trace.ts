@@ -10,7 +10,7 @@ import { writeCapture } from './capture-file.ts'
 import { runCommand, screenOf, UsageError } from './command.ts'
 import { EXIT_CODE, type ExitCode } from './exit-code.ts'
 import { chooseFormat, FORMAT_HELP, FORMAT_OPTIONS, openFormat } from './formats.ts'
-import { exitCodeOf, hintFor, type NetworkIo } from './network.ts'
+import { CLOSE_TIMEOUT_MS, exitCodeOf, hintFor, type NetworkIo } from './network.ts'
 import { observeInto } from './observe.ts'
 import { Redactor } from './redact.ts'
 import { readWhereto, WHERETO_HELP, WHERETO_NOTE, WHERETO_OPTIONS } from './whereto.ts'
@@ -75,7 +75,7 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     })
     try {
       const session = await connectWith({ ...io.runtime, observe }, target, whole)
-      await session.close()
+      await session.close({ signal: io.signal, timeoutMs: CLOSE_TIMEOUT_MS })
       return EXIT_CODE.ready
     } finally {
       print(shown.finish(), io)

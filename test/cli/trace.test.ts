@@ -147,6 +147,23 @@ describe('trace', () => {
     expect(out().replaceAll(/\s+/g, ' ')).toContain('the deadline of 500 ms passed in AwaitingSaslChallenge')
   })
 
+  it('a server that does not heed Terminate is left after a second, or at Ctrl-C', async () => {
+    for (const end of ['time', 'Ctrl-C']) {
+      const honest = lawful({ method: 'trust' })
+      const server = new ScriptedServer((self, message) => {
+        if (message.type !== 'Terminate') honest.answer(self, message)
+      })
+      const { io, interrupt } = worldWith(server)
+      const running = trace(WHERETO, io)
+      await settle()
+      expect(server.names).toContain('Terminate')
+      if (end === 'time') (io.runtime.clock as VirtualClock).advance(1_000)
+      else interrupt()
+      expect(await running).toBe(0)
+      expect(server.destroyed).toBe(true)
+    }
+  })
+
   it('Ctrl-C ends it', async () => {
     const { io, out, interrupt } = worldWith(lawful({ silentAt: 'AuthenticationSASL' }))
     const tracing = trace(WHERETO, io)

@@ -6,6 +6,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { doctor } from '../../src/cli/doctor/doctor.ts'
+import { NODE } from '../../src/connect.ts'
+import { TransportError } from '../../src/net/transport.ts'
+import { networkIo } from '../cli/network-io.ts'
 import { TlsServer } from './tls-server.ts'
 
 const PROJECT = join(import.meta.dirname, '..', '..')
@@ -110,5 +114,23 @@ describe('pg-deadline, as a process', { timeout: 60_000 }, () => {
     } finally {
       silent.close()
     }
+  })
+})
+
+describe('doctor, where a cancel request gets nowhere', () => {
+  it('says so, and no backend is left that sleeps on', async () => {
+    let dialed = 0
+    const dial: typeof NODE.dial = (...given) => {
+      dialed += 1
+      // The second connection is the cancel request.
+      if (dialed === 2) throw new TransportError('ECONNREFUSED', 'connect ECONNREFUSED')
+      return NODE.dial(...given)
+    }
+    const { io, out } = networkIo({ ...NODE, dial }, { env: { PGPASSWORD: 'app' } })
+    expect(await doctor([`${url}&sslmode=require`], io)).toBe(0)
+    expect(out()).toContain('✗ cancel')
+    const asleep =
+      "select count(*)::int as n from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
+    await expect.poll(async () => (await server.server.sql(asleep))[0]?.['n'], { timeout: 10_000 }).toBe(0)
   })
 })

@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Session } from '../../session.ts'
 import { SessionError } from '../../state/errors.ts'
+import { CLOSE_TIMEOUT_MS } from '../network.ts'
 import { type Examiner, enter, look, type Sighting } from './probe.ts'
 
 export interface Certificate {
@@ -133,18 +134,21 @@ async function lookAround(examiner: Examiner, session: Session, tell: (step: str
     if (!(error instanceof SessionError)) throw error
     return { ...base, settings: new Map(), isPooled: null, queryMs: Number.NaN, cancelled: null }
   } finally {
-    await session.close({ timeoutMs: 1_000 })
+    await session.close({ signal: io.signal, timeoutMs: CLOSE_TIMEOUT_MS })
   }
 }
 
-/** A query that would take longer than anybody waits here is told to stop. It concerns no other session. */
+/**
+ * A query that takes as long as anybody waits here is told to stop. It ends by itself where that does not work: a backend that nobody
+ * can stop must not stay behind. It concerns no other session.
+ */
 async function tryCancel({ io, signal, remainingMs }: Examiner, session: Session): Promise<Inside['cancelled']> {
   if (session.backendKeyData === null) return 'the server sent no BackendKeyData, so there is nothing to cancel by'
   const waitMs = Math.min(2_000, remainingMs() / 2)
   if (waitMs < 100) return null
   const { clock } = io.runtime
   const startedMs = clock.now()
-  const sleeping = session.query('select pg_sleep(3600)', { signal, timeoutMs: waitMs }).then(
+  const sleeping = session.query(`select pg_sleep(${waitMs / 1_000})`, { signal, timeoutMs: 2 * waitMs }).then(
     () => 'the query came to its end',
     (error: unknown) => (error instanceof SessionError && error.sqlstate === '57014' ? null : 'the query went on'),
   )

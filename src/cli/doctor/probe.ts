@@ -3,6 +3,7 @@
  * as to the server's first word about authentication, so that nothing is proved to it, or all the way to a session.
  */
 import { connectWith } from '../../connect.ts'
+import { Deadline } from '../../net/deadline.ts'
 import type { Observation } from '../../observation.ts'
 import { showEndpoint } from '../../plan.ts'
 import type { Failure } from '../../protocol/failure.ts'
@@ -64,13 +65,9 @@ async function go(
   parameters: Readonly<Record<string, string>>,
   stops: boolean,
 ) {
-  // Ctrl-C alone: the deadline is given to the connect as its own, which then says so, and in which state.
-  const { signal } = io
   const target = withParameters(whereto.target, parameters)
-  const enough = new AbortController()
-  const stop = () => enough.abort(signal.reason)
-  signal.addEventListener('abort', stop)
-  if (signal.aborted) stop()
+  // Ctrl-C alone: the deadline is given to the connect as its own, which then says so, and in which state.
+  using enough = new Deadline({ signal: io.signal, clock: io.runtime.clock })
   const draft: Draft = {
     endpoint: '',
     addresses: null,
@@ -104,7 +101,8 @@ async function go(
     if (observation.type === 'message') last = observation.name
     count(observation)
     draft.roundTrips = trips.all.length
-    if (stops && draft.asked !== null) enough.abort()
+    if (stops && draft.asked !== null)
+      enough.abort(new DOMException('the server has said what was asked for', 'AbortError'))
   }
   try {
     const { environment } = whereto.options
@@ -120,8 +118,6 @@ async function go(
       draft.failure = { phase: error.phase, failure: error.failure, message: error.message }
     }
     return { sighting: draft, session: null, error }
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
 
