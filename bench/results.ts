@@ -31,22 +31,24 @@ export interface CpuData {
   }[]
 }
 
+/** How many connects ended, in sum. */
+export interface Ends {
+  readonly succeeded: number
+  readonly total: number
+  /** Of those that succeeded; null if none did. */
+  readonly tookMs: Summary | null
+  readonly cpuMsPerConnect: number
+  readonly loopLagMs: number
+  readonly failures: Readonly<Record<string, number>>
+  /** Of ours that failed: mean milliseconds by state; null: nobody has told. */
+  readonly states: Readonly<Record<string, number>> | null
+}
+
 export interface StormsData {
   readonly maxConnections: number
   readonly deadlineMs: number
   readonly rounds: number
-  readonly rows: readonly {
-    readonly client: ClientId
-    readonly size: number
-    readonly retry: boolean
-    readonly succeeded: number
-    readonly total: number
-    /** Of those that succeeded; null if none did. */
-    readonly tookMs: Summary | null
-    readonly cpuMsPerConnect: number
-    readonly loopLagMs: number
-    readonly failures: Readonly<Record<string, number>>
-  }[]
+  readonly rows: readonly (Ends & { readonly client: ClientId; readonly size: number; readonly retry: boolean })[]
 }
 
 export interface TimeoutsData {
@@ -54,20 +56,12 @@ export interface TimeoutsData {
   readonly durationMs: number
   readonly roundTripMs: number
   readonly jitterMs: number
-  readonly rows: readonly {
+  readonly rows: readonly (Ends & {
     readonly server: 'lean' | 'PostgreSQL'
     readonly client: ClientId
     readonly tls: boolean
     readonly deadlineMs: number
-    readonly succeeded: number
-    readonly total: number
-    readonly tookMs: Summary | null
-    readonly cpuMsPerConnect: number
-    readonly loopLagMs: number
-    readonly failures: Readonly<Record<string, number>>
-    /** Of ours that failed: mean milliseconds by state. */
-    readonly states: Readonly<Record<string, number>> | null
-  }[]
+  })[]
 }
 
 export interface TimingData {

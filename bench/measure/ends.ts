@@ -1,16 +1,7 @@
-/** How many connects ended, in sum. */
+/** From what each connect tells, how they ended in sum. */
 import type { StormAnswer } from '../clients/orders.ts'
-import { type Summary, summarize } from '../statistics.ts'
-
-export interface Ends {
-  readonly succeeded: number
-  readonly total: number
-  readonly tookMs: Summary | null
-  readonly cpuMsPerConnect: number
-  readonly loopLagMs: number
-  readonly failures: Readonly<Record<string, number>>
-  readonly states: Readonly<Record<string, number>> | null
-}
+import type { Ends } from '../results.ts'
+import { summarize } from '../statistics.ts'
 
 export function gatherEnds(answers: readonly StormAnswer[]): Ends {
   const ends = answers.flatMap((answer) => answer.ends)

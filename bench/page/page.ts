@@ -49,7 +49,7 @@ Every scenario asks one question of everybody in the same run, in turn, so that 
 run at their best settings for the same work. Figures are medians; the spread is the middle half, from the 25th percentile to the 75th.
 What differs by less than the spread does not differ. Ratios carry over to other machines, milliseconds do not.
 
-\`npm run bench\` measures it all in less than twenty minutes, \`npm run bench -- --only cpu\` one scenario; how, stands in
+\`npm run bench\` measures it all in half an hour or more, \`npm run bench -- --only cpu\` one scenario; how, stands in
 [bench](../bench/README.md). What a deadline does where a connect stalls is another page: [deadlines.md](deadlines.md).
 
 ${NAMES.map((name) => makeSection(name, results)).join('\n')}`

@@ -2,8 +2,8 @@
 import type { RoundTripsData } from '../results.ts'
 import { summarize } from '../statistics.ts'
 import { drawBars } from './plot.ts'
-import type { Section } from './section.ts'
-import { drawTable, seriesOf, titleOf, verdict } from './table.ts'
+import { groupsOf, type Section } from './section.ts'
+import { drawTable, titleOf, verdict } from './table.ts'
 
 /** What a connect over TLS may take at most, as a part of what a peer takes as it comes. */
 const RATIO_MAX = 0.55
@@ -31,18 +31,7 @@ export function describeRoundTrips({ roundTripMs, rounds, rows }: RoundTripsData
   const plot = drawBars({
     title: `Connect to first row at ${roundTripMs} ms a round trip, SCRAM`,
     unit: 'ms',
-    groups: [false, true].map((tls) => ({
-      name: tls ? 'TLS (verify-full)' : 'plain',
-      bars: medians
-        .filter((row) => row.tls === tls)
-        .map(({ client, p50, p25, p75 }) => ({
-          name: titleOf(client),
-          series: seriesOf(client),
-          value: p50,
-          low: p25,
-          high: p75,
-        })),
-    })),
+    groups: groupsOf(medians),
   })
   const text = `## How many round trips does it take to the first row?
 
