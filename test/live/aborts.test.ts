@@ -34,6 +34,7 @@ const LATE_MS_MAX = 2_000
 
 /** For those that nobody ends: longer than any machine that is merely busy keeps fifty connects waiting. */
 const PATIENT_MS = 60_000
+
 /** Heap may grow by code that is compiled, and by what Node keeps; a socket that stays takes more than 3 KB. */
 const HEAP_GROWTH_BYTES_MAX = 30_000_000
 /** Half a minute on two cores that do nothing else. */

@@ -1,6 +1,8 @@
 /** Defects as a client could have them, put into what it is given of a simulated world: so the checkers are put to the proof. */
+import { expect } from 'vitest'
 import type { Runtime } from '../../src/attempt.ts'
 import type { Transport } from '../../src/net/transport.ts'
+import { type Plan, simulate } from '../../src/testing/index.ts'
 
 /** A world in which every connection, counted from 0, is changed on its way to the client. */
 export function withTransport(
@@ -38,4 +40,23 @@ export function withClock(
     }
     return { ...runtime, clock: { ...own, ...change(clock) } }
   }
+}
+
+/** A defect, the plan in which it shows, and what the checker says of it. */
+export interface Defect {
+  readonly defect: string
+  readonly plan: Plan
+  readonly spoil: (runtime: Runtime) => Runtime
+  readonly found: RegExp
+}
+
+/** The plan alone is in order; with the defect put in, its checker objects. */
+export async function expectFound({ defect, plan, spoil, found }: Defect): Promise<void> {
+  const { violations } = await simulate(plan)
+  expect({ defect, violations }).toEqual({ defect, violations: [] })
+  const spoilt = await simulate(plan, spoil)
+  expect({ defect, violations: spoilt.violations.join('; ') }).toEqual({
+    defect,
+    violations: expect.stringMatching(found),
+  })
 }
