@@ -2,17 +2,19 @@
 /** The process around the commands: its streams, Ctrl-C, the exit code. Nothing is decided here. */
 import { open, readFile } from 'node:fs/promises'
 import { NODE } from '../connect.ts'
+import { EXIT_CODE } from './exit-code.ts'
 import { main } from './main.ts'
 
 const { stdin, stdout, stderr, env } = process
 
-// Whoever reads may have seen enough: `pg-deadline trace ... | head`.
-for (const stream of [stdout, stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
-  })
-}
+stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  // Whoever reads may have seen enough: `pg-deadline trace ... | head`.
+  if (code === 'EPIPE') process.exit(0)
+  stderr.write(`pg-deadline: the output cannot be written: ${message}\n`)
+  process.exit(EXIT_CODE.usage)
+})
+// There is nowhere left to say so.
+stderr.on('error', () => process.exit(EXIT_CODE.usage))
 
 const interrupted = new AbortController()
 // Once: a second Ctrl-C is for whoever does not want to wait for the first one's tidying up.

@@ -46,10 +46,11 @@ describe('doctor', () => {
   })
 
   it('Ctrl-C ends it', async () => {
-    const { io, interrupt } = worldWith(new ScriptedServer(() => {}))
+    const { io, out, interrupt } = worldWith(new ScriptedServer(() => {}))
     const examining = doctor(WHERETO, io)
     await settle()
     interrupt()
     expect(await examining).toBe(130)
+    expect(out()).toBe('')
   })
 })

@@ -116,9 +116,14 @@ describe('ping', () => {
     expect(late.out()).toMatch(/"afterMs":\d+\.\d{1,3},/)
   })
 
-  it('what it cannot read is no attempt', async () => {
-    const { io, err } = worldWith(lawful())
-    expect(await ping(['postgres://db.example:x/app'], io)).toBe(3)
-    expect(err()).toMatch(/^pg-deadline ping: /)
-  })
+  it.each(['postgres://db.example:x/app', 'postgres://db.example/app?sslmode=verify-full&sslrootcert=/nonexistent'])(
+    'what it cannot read is no attempt: %s',
+    async (target) => {
+      const server = lawful()
+      const { io, err } = worldWith(server)
+      expect(await ping([target], io)).toBe(3)
+      expect(err()).toMatch(/^pg-deadline ping: /)
+      expect(server.dialed).toBe(0)
+    },
+  )
 })

@@ -71,13 +71,13 @@ async function run(args: readonly string[], io: NetworkIo): Promise<ExitCode> {
     const { tls } = readSettings(whereto.target, SYSTEM, whereto.options.environment ?? null)
     const examiner = { io, whereto, signal: deadline.signal, remainingMs: () => deadline.remaining() }
     const examination = await examine(examiner, tell).finally(() => isSeen && io.stdout.write('\r\x1b[K'))
+    // Half an examination is no report.
     io.signal.throwIfAborted()
     const result = report(examination, tls.mode, io.wallClock())
     if (values.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
     else io.stdout.write(`${drawReport(screen, result).join('\n')}\n`)
     return examination.error === null ? EXIT_CODE.ready : exitCodeOf(examination.error)
   } catch (error) {
-    if (error === io.signal.reason) throw error
     const code = exitCodeOf(error)
     io.stderr.write(`pg-deadline doctor: ${(error as Error).message}\n`)
     return code

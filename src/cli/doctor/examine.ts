@@ -52,7 +52,10 @@ export interface Examination {
   readonly tls: Sighting | null
 }
 
-/** Rejects with the reason of Ctrl-C; what the server does wrong is part of the examination. `tell` is told what comes next. */
+/**
+ * What the server does wrong is part of the examination; once the signal is aborted nothing more is asked. `tell` is told what
+ * comes next.
+ */
 export async function examine(examiner: Examiner, tell: (step: string) => void): Promise<Examination> {
   const isOver = () => examiner.signal.aborted || examiner.remainingMs() <= 0
   const ask = async (step: string, parameters: Readonly<Record<string, string>>): Promise<Sighting | null> => {
@@ -130,7 +133,6 @@ async function lookAround(examiner: Examiner, session: Session, tell: (step: str
     tell('a query that is cancelled')
     return { ...base, settings, isPooled, queryMs, cancelled: await tryCancel(examiner, session) }
   } catch (error) {
-    io.signal.throwIfAborted()
     if (!(error instanceof SessionError)) throw error
     return { ...base, settings: new Map(), isPooled: null, queryMs: Number.NaN, cancelled: null }
   } finally {

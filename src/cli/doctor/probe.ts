@@ -111,7 +111,6 @@ async function go(
     draft.timeline = session.timeline
     return { sighting: draft, session, error: null }
   } catch (error) {
-    io.signal.throwIfAborted()
     if (!(error instanceof HandshakeError)) throw error
     draft.timeline = error.timeline
     if (!stops || draft.asked === null) {
