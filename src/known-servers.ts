@@ -3,6 +3,7 @@
  * one may begin SCRAM without waiting to be asked. In memory, bounded, and nothing secret: the name of a mechanism.
  */
 import type { ScramMechanism } from './auth/scram.ts'
+import { Recent } from './net/recent.ts'
 
 /** 'waits': it, or something in front of it, does not cope with a message that it has not asked for. */
 export type Known = ScramMechanism | 'waits'
@@ -18,16 +19,12 @@ export interface KnownServers {
 const ENTRIES_MAX = 256
 
 export function createKnownServers(entriesMax: number = ENTRIES_MAX): KnownServers {
-  /** From the least to the most recently met: a Map keeps the order in which its entries were set. */
-  const all = new Map<string, Known>()
+  const all = new Recent<Known>(entriesMax)
   return {
     recall: (server) => all.get(server) ?? null,
     remember(server, known) {
-      all.delete(server)
-      if (known === null) return
-      all.set(server, known)
-      const [oldest] = all.keys()
-      if (all.size > entriesMax && oldest !== undefined) all.delete(oldest)
+      if (known === null) all.delete(server)
+      else all.set(server, known)
     },
   }
 }

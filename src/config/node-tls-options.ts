@@ -28,7 +28,7 @@ const REFUSED_NODE_OPTIONS: Readonly<Record<string, string>> = {
 const MATERIAL: readonly string[] = ['ca', 'crl', 'cert', 'key', 'pfx']
 
 function isEmpty(value: unknown): boolean {
-  if (value === null || value === '') return true
+  if (!value) return true
   if (Array.isArray(value)) return value.length === 0 || value.some(isEmpty)
   return ArrayBuffer.isView(value) && value.byteLength === 0
 }

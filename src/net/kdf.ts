@@ -10,6 +10,7 @@ import { createHmac, pbkdf2, randomBytes } from 'node:crypto'
 import { type ScramKeys, scramKeys } from '../auth/scram.ts'
 import type { Secret } from '../auth/secret.ts'
 import { Account, derivations } from './orphans.ts'
+import { Recent } from './recent.ts'
 import { until } from './until.ts'
 
 export interface DerivedKeys extends ScramKeys {}
@@ -58,8 +59,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   const account = options.account ?? new Account()
   const indexKey = randomBytes(32)
 
-  /** From the least to the most recently used: a Map keeps the order in which its entries were set. */
-  const cache = new Map<string, ScramKeys>()
+  const cache = new Recent<ScramKeys>(cacheEntriesMax)
   /** Everything that somebody waits for or that is being computed, by index. */
   const jobs = new Map<string, Job>()
   /** Those of them that have not begun, in the order in which they came. */
@@ -69,7 +69,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   return (input, signal) =>
     until(signal, (resolve, reject) => {
       const index = indexOf(input, indexKey)
-      const known = input.remember === false ? undefined : recall(index)
+      const known = input.remember === false ? undefined : cache.get(index)
       if (known !== undefined) {
         resolve(copy(known))
         return () => {}
@@ -80,21 +80,6 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
       begin()
       return () => leave(job, waiter)
     })
-
-  function recall(index: string): ScramKeys | undefined {
-    const keys = cache.get(index)
-    if (keys !== undefined) keep(index, keys)
-    return keys
-  }
-
-  function keep(index: string, keys: ScramKeys): void {
-    cache.delete(index)
-    cache.set(index, keys)
-    for (const oldest of cache.keys()) {
-      if (cache.size <= cacheEntriesMax) break
-      cache.delete(oldest)
-    }
-  }
 
   function enqueue(index: string, { password, salt, iterations, remember = true }: DerivationInput): Job {
     // The salt may be part of a buffer that is used again before our turn comes.
@@ -128,7 +113,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
           return
         }
         const keys = scramKeys(saltedPassword)
-        if (job.remember !== false) keep(job.index, keys)
+        if (job.remember !== false) cache.set(job.index, keys)
         end(job, ({ resolve }) => resolve(copy(keys)))
       })
     } catch (error) {

@@ -1,17 +1,17 @@
 /**
  * Certificates, keys and lists become a context of OpenSSL. Parsing is synchronous, and a bundle of 144 certificates takes
- * 40 ms of the event loop: the same bytes are parsed once. Files are read for every connect all the same, so that a renewed
- * one counts.
+ * 40 ms of the event loop: the same bytes are parsed once.
  */
 import { createHmac, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { Fault } from '../protocol/failure.ts'
+import { Recent } from './recent.ts'
 
 /** What one parameter contributes; false: nothing. */
 export type Material = readonly [parameter: string, options: SecureContextOptions | false]
 
 /** Everything is parsed here, before anybody is dialed. Node says what is wrong, but not with which of them. */
-export function createContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
+function createContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
   const merged: SecureContextOptions = Object.assign(
     { ecdhCurve: GROUPS },
     ...material.map(([, options]) => options),
@@ -77,37 +77,60 @@ function checkPair({ cert, key, passphrase }: SecureContextOptions): void {
   if (!matches) throw new Fault({ kind: 'config', parameter: 'sslkey', problem: 'is not the key of sslcert' })
 }
 
-/** How many contexts are remembered; the one that was made first leaves first. A process rarely has more kinds of servers. */
-const CONTEXTS_MAX = 8
-
-const contexts = new Map<string, SecureContext>()
-const indexKey = randomBytes(32)
+/** A process rarely has more kinds of servers. */
+const contexts = new Recent<SecureContext>(8)
 
 /** As createContext, but what was made of the same bytes and settings before serves again. */
 export function recallContext(material: readonly Material[], rest: SecureContextOptions): SecureContext {
   const index = indexOf(material, rest)
+  if (index === null) return createContext(material, rest)
   let context = contexts.get(index)
   if (context === undefined) {
     context = createContext(material, rest)
     contexts.set(index, context)
-    for (const oldest of contexts.keys()) {
-      if (contexts.size <= CONTEXTS_MAX) break
-      contexts.delete(oldest)
-    }
   }
   return context
 }
 
-/** Under a random key of this process, since a passphrase is part of it. */
-function indexOf(material: readonly Material[], rest: SecureContextOptions): string {
-  const described = material.map(([parameter, options]) => [
-    parameter,
-    options &&
-      Object.entries(options).map(([name, value]) => [name, Buffer.isBuffer(value) ? value.toString('base64') : value]),
-  ])
-  return createHmac('sha256', indexKey)
-    .update(JSON.stringify([described, rest]))
-    .digest('base64')
+/** null: some option of Node's is not to be compared. */
+function indexOf(material: readonly Material[], rest: SecureContextOptions): string | null {
+  const all: string[] = []
+  for (const options of [...material.map(([, one]) => one), rest]) {
+    for (const [name, value] of Object.entries(options)) {
+      const said = sayValue(value, PUBLIC.has(name))
+      if (said === null) return null
+      all.push(name, said)
+    }
+    all.push('')
+  }
+  return JSON.stringify(all)
+}
+
+/** What may be kept as it is. A file of our certificate may hold its key as well. */
+const PUBLIC: ReadonlySet<string> = new Set(['ca', 'crl', 'ciphers', 'ecdhCurve', 'minVersion', 'maxVersion'])
+
+/** A list of every public authority there is has some 200 KB. */
+const LENGTH_MAX = 4_096
+
+function sayValue(value: unknown, isPublic: boolean): string | null {
+  if (Array.isArray(value)) {
+    const items = value.map((one) => sayValue(one, isPublic))
+    return items.includes(null) ? null : JSON.stringify(items)
+  }
+  if (typeof value === 'string' || value instanceof Uint8Array) {
+    const isKept = isPublic && value.length <= LENGTH_MAX
+    const kept = () => (typeof value === 'string' ? value : Buffer.from(value).toString('latin1'))
+    return `${typeof value === 'string' ? 'text' : 'bytes'} ${isKept ? kept() : hashOf(value)}`
+  }
+  if (typeof value === 'function' || (typeof value === 'object' && value !== null)) return null
+  return `${typeof value} ${String(value)}`
+}
+
+const hashKey = randomBytes(32)
+
+/** Under a random key of this process: a passphrase could be guessed from a plain one. */
+function hashOf(value: string | Uint8Array): string {
+  return createHmac('sha256', hashKey).update(value).digest('base64')
 }
 
 export function unusable(parameter: string, cause: unknown): Fault {

@@ -324,7 +324,7 @@ describe('options of Node', () => {
   })
 
   test.each(['ca', 'crl', 'cert', 'key', 'pfx'])('may not hold an empty %s', (option) => {
-    for (const value of [null, '', [], [''], Buffer.alloc(0)]) {
+    for (const value of [null, '', false, 0, [], [''], Buffer.alloc(0)]) {
       const failure = refused({ tls: { [option]: value } })
       expect(failure).toMatchObject({ parameter: 'tls', problem: `holds an empty '${option}'; leave it out` })
     }
