@@ -276,7 +276,7 @@ describe('P4: a phase that the deadline does not cover', () => {
     // A file system that is slow, and that looks at no signal.
     vi.spyOn(files, 'stat').mockImplementation((async (path: string) => {
       await later(clock, STEP_MS)
-      return statSync(path)
+      return statSync(path, { bigint: true })
     }) as never)
     vi.spyOn(files, 'readFile').mockImplementation(async (path) => readFileSync(path as string))
     const connecting = world.connect(

@@ -5,7 +5,7 @@
  * Manual: #LIBPQ-SSL, #LIBPQ-CONNECT-SSLMODE and its neighbours.
  */
 
-import { constants, type X509Certificate } from 'node:crypto'
+import { constants } from 'node:crypto'
 import { promises as files } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
 import {
@@ -22,7 +22,8 @@ import { LIMITS } from '../protocol/limits.ts'
 import { printable } from '../protocol/printable.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
 import { watch } from './deadline.ts'
-import { createContext, type Material, recallContext, unusable } from './tls-context.ts'
+import { readLasting } from './lasting-file.ts'
+import { type Material, recallContext, unusable } from './tls-context.ts'
 import { lost } from './tls-error.ts'
 import { type TlsOptions, TransportError } from './transport.ts'
 import { until } from './until.ts'
@@ -52,7 +53,7 @@ const CIPHERS = `${DEFAULT_CIPHERS}:!kDHE`
 const MISMATCH_LENGTH_MAX = 200
 
 /** How often the bytes of TLS are counted. A flood gets as far as it can in that time; its bytes are dropped, not kept. */
-export const COUNT_EVERY_MS = 10
+export const COUNT_EVERY_MS = 50
 
 /**
  * Read the files that the parameters name. Rejects with `signal.reason`, and with Fault 'config' for a file that cannot be
@@ -101,7 +102,7 @@ export async function readTlsOptions(
     verify: mode === 'verify-full' ? 'chain and name' : verifies || hasRoots ? 'the chain' : 'nothing',
     node: {
       ...nodeOptions,
-      secureContext: nodeOptions === null ? recallContext(material, rest) : createContext(material, rest),
+      secureContext: recallContext(material, rest),
     },
   }
 }
@@ -120,16 +121,16 @@ async function readPem(parameter: string, path: string | null, signal: AbortSign
 }
 
 async function readPrivately(parameter: string, path: string, signal: AbortSignal): Promise<Buffer> {
-  const stats = await files.stat(path)
-  const { uid, mode } = stats
+  const stats = await files.stat(path, { bigint: true })
+  const mode = Number(stats.mode)
   // To open a pipe is to wait for its other end, for ever and beyond every deadline.
   if (!stats.isFile()) throw unreadable(parameter, 'is not a regular file')
   // As libpq: nobody but its owner, or root's group if it is root's, may read a private key (#LIBPQ-SSL-CLIENTCERT).
-  const forbidden = uid === 0 ? 0o037 : 0o077
+  const forbidden = stats.uid === 0n ? 0o037 : 0o077
   if (parameter === 'sslkey' && process.platform !== 'win32' && (mode & forbidden) !== 0) {
     throw unreadable(parameter, `can be read by others (mode ${(mode & 0o777).toString(8)}); make it 600`)
   }
-  return files.readFile(path, { signal })
+  return parameter === 'sslkey' ? files.readFile(path, { signal }) : readLasting(path, stats, signal)
 }
 
 function unreadable(parameter: string, what: string, cause?: unknown): Fault {
@@ -143,6 +144,7 @@ export async function secure(
   signal: AbortSignal,
 ): Promise<{ readonly socket: TLSSocket; readonly tls: TlsFacts }> {
   const bytesBefore = socket.bytesRead
+  let trusted: PeerCertificate | undefined
   const secured = openTls({
     ...node,
     socket,
@@ -151,7 +153,12 @@ export async function secure(
     ALPNProtocols: [ALPN_PROTOCOL],
     // Node's verdict is asked for below: its error would come as if the connection had broken.
     rejectUnauthorized: false,
-    checkServerIdentity: () => undefined,
+    // Called only if the chain is trusted, with the certificate as an object, which Node takes its time to make; with an empty
+    // one where keys were shared beforehand (pskCallback) and nobody has shown any. A resumed session has no call; none is ours.
+    checkServerIdentity: (_name, certificate) => {
+      if (certificate.raw !== undefined) trusted = certificate
+      return undefined
+    },
   })
   secured.on('error', () => {})
   await until<void>(signal, (resolve, reject) => {
@@ -170,15 +177,15 @@ export async function secure(
     }
   })
   // Asked for once: asked again, in whichever form, Node 20 says that there is none.
-  const certificate = secured.getPeerX509Certificate()
+  const { raw } = trusted ?? secured.getPeerX509Certificate() ?? { raw: null }
   return {
     socket: secured,
     tls: {
       version: secured.getProtocol() ?? 'unknown',
       cipher: secured.getCipher().name,
       alpnProtocol: secured.alpnProtocol || null,
-      serverCertificate: certificate === undefined ? null : new Uint8Array(certificate.raw),
-      rejection: findRejection(secured, certificate, host, verify),
+      serverCertificate: raw && new Uint8Array(raw),
+      rejection: findRejection(secured, trusted, host, verify),
     },
   }
 }
@@ -194,16 +201,16 @@ function openTls(options: ConnectionOptions): TLSSocket {
 
 function findRejection(
   secured: TLSSocket,
-  certificate: X509Certificate | undefined,
+  trusted: PeerCertificate | undefined,
   host: string,
   verify: TlsOptions['verify'],
 ): string | null {
   if (verify === 'nothing') return null
-  if (!secured.authorized || certificate === undefined) {
+  if (!secured.authorized || trusted === undefined) {
     return `server certificate (${String(secured.authorizationError ?? 'there is none')})`
   }
   if (verify === 'the chain') return null
-  const message = findMismatch(host, certificate.toLegacyObject())
+  const message = findMismatch(host, trusted)
   if (message === null) return null
   const bounded = message.length > MISMATCH_LENGTH_MAX ? `${message.slice(0, MISMATCH_LENGTH_MAX - 1)}…` : message
   return `server certificate (${printable(bounded)})`
@@ -223,6 +230,7 @@ function findMismatch(host: string, certificate: PeerCertificate): string | null
   if (mismatch !== undefined) return mismatch.message
   const { subject, subjectaltname } = certificate
   const commonNames = [subject?.CN ?? []].flat()
+  if (![subjectaltname, ...commonNames].some((names) => names?.includes('*'))) return null
   const strict = {
     ...certificate,
     subject: { ...subject, CN: commonNames.map((name) => name.replaceAll(STAR_IN_PART.ofName, '\ufffd')) },

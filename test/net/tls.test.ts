@@ -9,7 +9,7 @@ import { createServer, type TlsOptions as ServerOptions, type TLSSocket } from '
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/auth/secret.ts'
 import { openSocket } from '../../src/net/socket.ts'
-import { readTlsOptions, secure as secureSocket, type TlsParameters } from '../../src/net/tls.ts'
+import { COUNT_EVERY_MS, readTlsOptions, secure as secureSocket, type TlsParameters } from '../../src/net/tls.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { Fault } from '../../src/protocol/failure.ts'
 import { LIMITS } from '../../src/protocol/limits.ts'
@@ -245,7 +245,28 @@ describe('what was parsed', () => {
     expect(await contextOf({ rootCertificate: pathOf('ca.crt') })).toBe(first)
     expect(await contextOf({ rootCertificate: pathOf('other-ca.crt') })).not.toBe(first)
     expect(await contextOf({ rootCertificate: pathOf('ca.crt'), minVersion: 'TLSv1.3' })).not.toBe(first)
-    expect(await contextOf({ rootCertificate: pathOf('ca.crt'), nodeOptions: {} })).not.toBe(first)
+    expect(await contextOf({ rootCertificate: pathOf('ca.crt'), nodeOptions: {} })).toBe(first)
+  })
+
+  it('serves again for the same options of Node’s, but not for one that cannot be compared', async () => {
+    const ca = read('ca.crt')
+    const first = await contextOf({ nodeOptions: { ca, honorCipherOrder: true } })
+    expect(await contextOf({ nodeOptions: { ca, honorCipherOrder: true } })).toBe(first)
+    expect(await contextOf({ nodeOptions: { ca, honorCipherOrder: false } })).not.toBe(first)
+    expect(await contextOf({ nodeOptions: { ca: [ca], honorCipherOrder: true } })).not.toBe(first)
+    expect(await contextOf({ nodeOptions: { ca: Buffer.from(ca), honorCipherOrder: true } })).not.toBe(first)
+    // A list is not the text of a list, and what stands in a buffer may have changed since.
+    const list = Buffer.from(ca)
+    const second = await contextOf({ nodeOptions: { ca: [list] } })
+    expect(await contextOf({ nodeOptions: { ca: [Buffer.from(ca)] } })).toBe(second)
+    list.set(Buffer.from(read('other-ca.crt')).subarray(0, list.length))
+    expect(await contextOf({ nodeOptions: { ca: [list] } }).catch((error: unknown) => error)).not.toBe(second)
+    const pskCallback = () => null
+    const third = await contextOf({ nodeOptions: { ca, pskCallback } })
+    expect(await contextOf({ nodeOptions: { ca, pskCallback } })).not.toBe(third)
+    const nested = { nodeOptions: { ca, cert: read('client.crt'), key: [{ pem: read('client.key') }] } }
+    const fourth = await contextOf(nested)
+    expect(await contextOf(nested)).not.toBe(fourth)
   })
 
   it('does not serve for a file that has changed, nor for another password', async () => {
@@ -330,6 +351,17 @@ describe('what of the certificate must be believed', () => {
     expect(tls.rejection).toEqual(rejection === null ? null : expect.stringContaining(rejection))
     const { raw } = new X509Certificate(read(certificate))
     expect(Buffer.from(tls.serverCertificate ?? []).equals(raw)).toBe(true)
+  })
+
+  it('cannot be trusted where there is none: keys that were shared beforehand are no certificate', async () => {
+    const psk = Buffer.alloc(32, 7)
+    const options = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
+    await using listener = await listen({ ...options, cert: undefined, key: undefined, pskCallback: () => psk })
+    const nodeOptions = { ...options, pskCallback: () => ({ psk, identity: 'us' }) }
+    for (const mode of ['verify-ca', 'verify-full'] as const) {
+      const { tls } = await secure(listener, { mode, ...roots, nodeOptions })
+      expect(tls).toMatchObject({ serverCertificate: null, rejection: 'server certificate (there is none)' })
+    }
   })
 
   it('is told in a bounded sentence', async () => {
@@ -776,7 +808,7 @@ describe('the bytes of a handshake', () => {
     expect(vi.getTimerCount()).toBe(1)
 
     await receive(handshake, Buffer.alloc(1, helloRequest.subarray(LIMIT % helloRequest.length)))
-    vi.advanceTimersByTime(10)
+    vi.advanceTimersByTime(COUNT_EVERY_MS)
     expect(await handshake.securing).toMatchObject({
       failure: { kind: 'limit', what: 'bytes of the TLS handshake', limit: LIMIT, received: LIMIT + 1 },
     })
@@ -856,7 +888,7 @@ describe('the bytes of TLS that bring no message', () => {
     expect(vi.getTimerCount()).toBe(1)
     goOn()
     await untilTrue(() => {
-      vi.advanceTimersByTime(10)
+      vi.advanceTimersByTime(COUNT_EVERY_MS)
       return server.visits[0]?.isClosed === true
     }, 'the connection is gone')
     // What had been received comes first.
