@@ -174,9 +174,7 @@ export class Session implements AsyncDisposable {
       const job: Job = { text, deadline, collector: new ResultCollector(), resolve, reject, error: null }
       this.#jobs.push(job)
       if (deadline !== null) {
-        const onAbort = () => this.#abort(job, deadline)
-        if (deadline.signal.aborted) onAbort()
-        else deadline.signal.addEventListener('abort', onAbort)
+        deadline.onEnd(() => this.#abort(job, deadline))
       }
       if (this.#jobs[0] === job) this.#begin(job)
     })
@@ -211,12 +209,10 @@ export class Session implements AsyncDisposable {
     this.#closing ??= Promise.resolve().then(() => this.#close())
     const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
     try {
-      const end = () => {
+      deadline.onEnd(() => {
         const error = this.#closed()
         this.#end(() => error)
-      }
-      if (deadline.signal.aborted) end()
-      deadline.signal.addEventListener('abort', end)
+      })
       await this.#closing
     } finally {
       deadline[Symbol.dispose]()

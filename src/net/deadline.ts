@@ -76,12 +76,14 @@ export class Deadline implements Disposable {
   readonly #callerSignal: AbortSignal | undefined
   /** How to take away what hangs on this deadline: timers, listeners, slices. */
   readonly #belongings = new Set<() => void>()
+  /** Who is called when it ends. */
+  readonly #audience = new Set<() => void>()
   /** The one that this is a slice of. */
   #parent: Deadline | undefined
   #cancelExpiry = () => {}
   #expiresAtMs: number
   #expired = false
-  /** As its signal has it, which is not made before somebody asks for it: most deadlines of a query are never listened to. */
+  /** As its signal has it, which is not made before somebody asks for it: most deadlines of a query are disposed of before. */
   #ended = false
   #disposed = false
 
@@ -137,6 +139,21 @@ export class Deadline implements Disposable {
   /** The same since this was last called. A deadline and its slices have one timer, and one account of it. */
   takeLoopLag(): number {
     return this.#timetable.takeLag()
+  }
+
+  /**
+   * Call back once, in the tick in which it ends, be it now; not if it is disposed of before. What is returned cancels it. As an
+   * abort listener of `signal`, but a signal costs more than the deadline itself.
+   */
+  onEnd(callback: () => void): () => void {
+    // Of its own for every call: the same function may be given twice.
+    const member = () => callback()
+    if (this.#ended) {
+      call(member)
+      return () => {}
+    }
+    this.#audience.add(member)
+    return this.#keep(() => this.#audience.delete(member))
   }
 
   /**
@@ -213,9 +230,23 @@ export class Deadline implements Disposable {
 
   /** First the signal, so that slices end with the same reason; then what would have ended it otherwise is taken away. */
   #end(reason: unknown): void {
+    if (this.#ended) return
     this.#ended = true
     this.#controller.abort(reason)
+    // One of them may take others out, who are not called then. Nobody comes in any more.
+    for (const member of this.#audience) call(member)
     this[Symbol.dispose]()
+  }
+}
+
+/** As a listener of a signal is called: what it throws ends nothing here, and is not overlooked. */
+function call(callback: () => void): void {
+  try {
+    callback()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }
 

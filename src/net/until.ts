@@ -18,23 +18,28 @@ export function until<T>(
     }
     let settled = false
     let stop: (() => void) | undefined
-    const onAbort = () => settle(() => reject(signal.reason))
-    function settle(how: () => void): void {
-      if (settled) return
+    const settle = () => {
       settled = true
       signal.removeEventListener('abort', onAbort)
       stop?.()
-      how()
     }
+    const onResult = (value: T) => {
+      if (settled) return
+      settle()
+      resolve(value)
+    }
+    const onFailure = (reason: unknown) => {
+      if (settled) return
+      settle()
+      reject(reason)
+    }
+    const onAbort = () => onFailure(signal.reason)
 
     signal.addEventListener('abort', onAbort)
     try {
-      stop = start(
-        (value) => settle(() => resolve(value)),
-        (reason) => settle(() => reject(reason)),
-      )
+      stop = start(onResult, onFailure)
     } catch (error) {
-      settle(() => reject(error))
+      onFailure(error)
     }
     // Settled before `start` had said how to stop.
     if (settled) stop?.()

@@ -384,6 +384,105 @@ describe('a slice', () => {
   })
 })
 
+describe('who wants to hear of the end of a deadline', () => {
+  it('is called once, in its tick, after the listeners of the signal, and in the order of asking', () => {
+    const clock = new VirtualClock()
+    const deadline = new Deadline({ timeoutMs: 100, clock })
+    const heard: string[] = []
+    deadline.onEnd(() => heard.push('one'))
+    deadline.signal.addEventListener('abort', () => heard.push('signal'))
+    deadline.onEnd(() => heard.push(`two, of ${deadline.timeoutMs} ms, ${deadline.expired}`))
+    clock.advance(99)
+    expect(heard).toEqual([])
+    clock.advance(1)
+    clock.advance(1_000)
+    deadline.abort('again')
+    expect(heard).toEqual(['signal', 'one', 'two, of 100 ms, true'])
+  })
+
+  it('is called at once if it is over', () => {
+    const deadline = new Deadline({ timeoutMs: 0, clock: new VirtualClock() })
+    const heard = vi.fn()
+    deadline.onEnd(heard)
+    expect(heard).toHaveBeenCalledOnce()
+  })
+
+  it('is not called once he does not want to any more, nor after the deadline was disposed of', () => {
+    const clock = new VirtualClock()
+    const deadline = new Deadline({ timeoutMs: 100, clock })
+    const heard = vi.fn()
+    deadline.onEnd(heard)()
+    clock.advance(50)
+    deadline.onEnd(heard)
+    deadline[Symbol.dispose]()
+    clock.advance(100)
+    deadline.onEnd(heard)
+    expect(heard).not.toHaveBeenCalled()
+  })
+
+  it('hears of the end of a slice, and of its parent’s', () => {
+    const parent = new Deadline({ timeoutMs: 100, clock: new VirtualClock() })
+    const heard: unknown[] = []
+    const slice = parent.slice(50)
+    slice.onEnd(() => heard.push(slice.signal.reason))
+    parent.abort('enough')
+    expect(heard).toEqual(['enough'])
+  })
+
+  it('asks from within a listener of its signal, and is called once', () => {
+    const deadline = new Deadline({ clock: new VirtualClock() })
+    const heard = vi.fn()
+    deadline.signal.addEventListener('abort', () => deadline.onEnd(heard))
+    deadline.abort('enough')
+    expect(heard).toHaveBeenCalledOnce()
+  })
+
+  it('is not called if one who is called before him takes him out', () => {
+    const deadline = new Deadline({ clock: new VirtualClock() })
+    const heard = vi.fn()
+    let cancel = () => {}
+    deadline.onEnd(() => cancel())
+    cancel = deadline.onEnd(heard)
+    deadline.onEnd(() => deadline[Symbol.dispose]())
+    deadline.onEnd(heard)
+    deadline.abort('enough')
+    expect(heard).not.toHaveBeenCalled()
+  })
+
+  it('may ask twice with one function, and takes one of them back', () => {
+    const deadline = new Deadline({ clock: new VirtualClock() })
+    const heard = vi.fn()
+    deadline.onEnd(heard)
+    deadline.onEnd(heard)()
+    deadline.abort('enough')
+    expect(heard).toHaveBeenCalledOnce()
+  })
+
+  it('and fails keeps it from nobody else; the failure is nobody’s, and is not lost', async () => {
+    const deadline = new Deadline({ clock: new VirtualClock() })
+    const heard = vi.fn()
+    const fail = () => {
+      throw new Error('of his own')
+    }
+    const uncaught: unknown[] = []
+    const onUncaught = (error: unknown) => uncaught.push(error)
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException').on('uncaughtException', onUncaught)
+    try {
+      deadline.onEnd(fail)
+      deadline.onEnd(heard)
+      deadline.abort('enough')
+      deadline.onEnd(fail)
+      await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      process.off('uncaughtException', onUncaught)
+      for (const other of others) process.on('uncaughtException', other)
+    }
+    expect(heard).toHaveBeenCalledOnce()
+    expect(uncaught).toMatchObject([{ message: 'of his own' }, { message: 'of his own' }])
+  })
+})
+
 describe('a deadline that its owner ends', () => {
   it('ends with that reason, for its slices too, and has not expired; nothing is left', () => {
     const clock = new VirtualClock()
