@@ -55,9 +55,11 @@ export interface Errand {
   readonly tlsOptions: TlsOptions | Fault | null
   readonly password: PasswordRequest
   readonly settings: Pick<Settings, 'keepalives' | 'keyCache' | 'loadBalanceHosts'>
-  /** The whole deadline, and the part of it that this attempt is given. */
+  /** The whole deadline, and the part of it that this attempt is given, which may be all of it. */
   readonly deadline: Deadline
   readonly slice: Deadline
+  /** What that part was when the visit of this host began, in milliseconds. */
+  readonly sliceMs: number
 }
 
 export interface Succeeded {
@@ -90,7 +92,7 @@ export async function makeAttempt(
   timeline: TimelineRecorder,
   onlooker: Onlooker | undefined,
 ): Promise<Succeeded | Failed> {
-  const { endpoint, tlsOptions, password, settings, deadline, slice } = errand
+  const { endpoint, tlsOptions, password, settings, deadline, slice, sliceMs } = errand
   const { signal } = slice
   // All of it is fresh, and nothing is of an attempt before this one: CVE-2018-10915.
   const clientNonce = runtime.randomBytes(18).toString('base64')
@@ -109,8 +111,8 @@ export async function makeAttempt(
   const told: string[] = []
   const show = onlooker && ((sight: Sight) => onlooker.observe({ ...sight, ...momentOf(timeline, deadline, slice) }))
   const witness = show && ((spoken: Spoken) => show({ type: 'message', state: state.name, ...spoken }))
-  timeline.begin(slice.timeoutMs)
-  show?.({ type: 'attemptBegun', endpoint, encryption: errand.attempt.encryption, sliceMs: slice.timeoutMs, goal })
+  timeline.begin(sliceMs)
+  show?.({ type: 'attemptBegun', endpoint, encryption: errand.attempt.encryption, sliceMs, goal })
   show?.({ type: 'stateEntered', state: state.name })
   // The turn of the event loop in which the last one failed may have outlasted the deadline: then this one does not begin.
   slice.endIfPast()

@@ -26,7 +26,7 @@ const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
 /** The session whose query is to be cancelled. */
 export interface CancelTarget {
   /** Of the connect's what still holds: TLS with its certificates, and no password, which a cancel request needs none of. */
-  readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice'>
+  readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice' | 'sliceMs'>
   readonly identity: SessionIdentity
   /** Where it led. */
   readonly remote: Remote
@@ -73,6 +73,7 @@ async function run(
         password: passwordOf({ password: null }, deadline.signal),
         deadline,
         slice: deadline,
+        sliceMs: timeoutMs,
       },
       timeline,
       onlooker,

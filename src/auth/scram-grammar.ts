@@ -93,6 +93,7 @@ class AttributeReader {
 
   /** Anything after the last known attribute is an extension that the server does not insist on: checked, not used. */
   skipExtensions(): void {
+    if (this.#index === this.#attributes.length) return
     const seen = new Set(NAMED_BY_RFC_5802)
     for (const attribute of this.#attributes.slice(this.#index)) {
       this.#refuseMandatoryExtension(attribute)

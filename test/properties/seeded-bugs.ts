@@ -299,9 +299,9 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'connect.ts',
-        find: 'using slice = deadline.slice(',
+        find: 'using slice = index + 1',
         replace:
-          'using slice = BUG ? new Deadline({ timeoutMs: deadline.timeoutMs, clock: runtime.clock }) : deadline.slice(',
+          'using slice = BUG ? new Deadline({ timeoutMs: deadline.timeoutMs, clock: runtime.clock }) : index + 1',
       },
     ],
   },
