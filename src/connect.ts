@@ -2,7 +2,6 @@
  * The driver: one deadline over every attempt. What is tried, in which order and with how much of the time, stands in plan.ts;
  * one attempt, in which the handshake can be seen, in attempt.ts.
  */
-import { randomBytes } from 'node:crypto'
 import {
   type Errand,
   type Failed,
@@ -29,6 +28,7 @@ import type { Onlooker } from './observation.ts'
 import { type Passwords, readPasswords } from './passwords.ts'
 import { chooseTimeout, isHopeless, planVisits, shareOf, showEndpoint, type Visit } from './plan.ts'
 import { Fault } from './protocol/failure.ts'
+import { createRandomBytes } from './random-bytes.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
@@ -41,7 +41,7 @@ export const NODE: Runtime = {
   resolveHost,
   dial,
   deriveKeys,
-  randomBytes,
+  randomBytes: createRandomBytes(),
   knownServers: createKnownServers(),
 }
 
@@ -192,8 +192,10 @@ async function visitHosts(given: Omit<Course, 'passwords' | 'tlsOptionsFor' | 'a
   const course: Course = { ...given, passwords, tlsOptionsFor, attempts: [] }
   try {
     for (const [index, visit] of visits.entries()) {
-      using slice = deadline.slice(shareOf(deadline.remaining(), visits.length - index))
-      const outcome = await visitHost(course, visit, slice)
+      const sliceMs = shareOf(deadline.remaining(), visits.length - index)
+      // The last one has all that is left.
+      using slice = index + 1 === visits.length ? null : deadline.slice(sliceMs)
+      const outcome = await visitHost(course, visit, slice ?? deadline, sliceMs)
       if (outcome instanceof Session) return outcome
       const { phase, failure, hasAsked, cause } = outcome
       if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure, hasAsked)) {
@@ -206,8 +208,8 @@ async function visitHosts(given: Omit<Course, 'passwords' | 'tlsOptionsFor' | 'a
   }
 }
 
-/** One host: with TLS or without, or both in turn as sslmode wants it. All of it in one slice of the deadline. */
-async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise<Session | Failed> {
+/** One host: with TLS or without, or both in turn as sslmode wants it. All of it in one slice of the deadline, or in all that is left. */
+async function visitHost(course: Course, visit: Visit, slice: Deadline, sliceMs: number): Promise<Session | Failed> {
   const { runtime, settings, deadline, timeline, passwords, attempts } = course
   const { endpoint } = visit
   const [encryption, ...others] = visit.encryptions
@@ -215,21 +217,21 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline): Promise
   const attempt = attemptOf(course, visit, known)
   const tlsOptions = course.tlsOptionsFor(endpoint)
   const password = passwords.of(endpoint)
-  const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice }
+  const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice, sliceMs }
   const outcome = await makeAttempt(runtime, errand, timeline, course.onlooker)
   if ('wire' in outcome) return open(course, errand, outcome)
   const { phase, failure, secured } = outcome
-  attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs: slice.timeoutMs, phase, failure })
+  attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs, phase, failure })
   // Now that it is known to wait, there is no guess: this happens once.
   if (settings.rememberServers && !isOver(deadline) && mayTryUnguessed(phase, failure)) {
     runtime.knownServers.remember(nameOf(settings, endpoint), isProtocolViolation(failure) ? 'waits' : null)
-    return visitHost(course, visit, slice)
+    return visitHost(course, visit, slice, sliceMs)
   }
   const [other, ...rest] = others
   if (other === undefined || isOver(deadline) || !mayTryOther(encryption, secured, phase, failure)) {
     return outcome
   }
-  return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice)
+  return visitHost(course, { ...visit, encryptions: [other, ...rest] }, slice, sliceMs)
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
