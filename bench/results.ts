@@ -17,7 +17,9 @@ export interface RoundTripsData {
 }
 
 export interface CpuData {
+  /** Cycles that are not counted: against the lean server, and then against the real one. */
   readonly warmup: number
+  readonly settling: number
   readonly cycles: number
   /** How long the floor takes for what it cannot do beforehand. */
   readonly proofUs: number

@@ -14,21 +14,30 @@ export interface Birth {
   readonly target: Target
 }
 
-const { client: id, target }: Birth = JSON.parse(process.argv[2] ?? '')
-const MAKERS: Readonly<Record<ClientId, () => Client>> = {
-  'pg-deadline': () => ourClient(target, 'default'),
-  'pg-deadline, cold': () => ourClient(target, 'cold'),
-  'pg-deadline, fast': () => ourClient(target, 'fast'),
-  pg: () => pgClient(target, { direct: false }),
-  'pg, direct': () => pgClient(target, { direct: true }),
-  'postgres.js': () => postgresClient(target, { direct: false }),
-  'postgres.js, direct': () => postgresClient(target, { direct: true }),
-  floor: () => floorClient(target, { cold: false }),
-  'floor, cold': () => floorClient(target, { cold: true }),
+const { client: id, target: ownTarget }: Birth = JSON.parse(process.argv[2] ?? '')
+const MAKERS: Readonly<Record<ClientId, (target: Target) => Client>> = {
+  'pg-deadline': (target) => ourClient(target, 'default'),
+  'pg-deadline, cold': (target) => ourClient(target, 'cold'),
+  'pg-deadline, fast': (target) => ourClient(target, 'fast'),
+  'pg-deadline, file': (target) => ourClient(target, 'file'),
+  pg: (target) => pgClient(target, { direct: false }),
+  'pg, direct': (target) => pgClient(target, { direct: true }),
+  'postgres.js': (target) => postgresClient(target, { direct: false }),
+  'postgres.js, direct': (target) => postgresClient(target, { direct: true }),
+  floor: (target) => floorClient(target, { cold: false }),
+  'floor, cold': (target) => floorClient(target, { cold: true }),
 }
-const client = MAKERS[id]()
+const own = MAKERS[id](ownTarget)
+let other: Client | undefined
+
+/** There is one other place at most. */
+function elsewhere(target: Target): Client {
+  other ??= MAKERS[id](target)
+  return other
+}
 
 process.on('message', async (order: Order) => {
+  const client = 'at' in order && order.at !== undefined ? elsewhere(order.at) : own
   const answer: Answer = await perform(client, order).catch((error: unknown) => ({ failed: String(error) }))
   process.send?.(answer)
 })

@@ -1,11 +1,11 @@
 /** What a client can be asked for, and the figures that it answers with. */
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client, Close } from './target.ts'
+import type { Client, Close, Target } from './target.ts'
 
 export type Order =
-  /** Connect, first row, close, one after the other. */
-  | { readonly do: 'cycles'; readonly count: number }
+  /** Connect, first row, close, one after the other; `at`: somewhere else than where the client was born for. */
+  | { readonly do: 'cycles'; readonly count: number; readonly at?: Target }
   /** So many rows, again and again, on one connection. */
   | { readonly do: 'rows'; readonly text: string; readonly count: number }
   /** Connect and first row; what is open stays so until it is closed. */

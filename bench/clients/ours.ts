@@ -2,7 +2,7 @@
 import { type ConnectTarget, connect, type Session } from '../../src/index.ts'
 import type { Client, Close, Target } from './target.ts'
 
-export function ourClient(target: Target, kind: 'default' | 'cold' | 'fast'): Client {
+export function ourClient(target: Target, kind: 'default' | 'cold' | 'fast' | 'file'): Client {
   const { host, port, user, password, database, tls } = target
   const settings: ConnectTarget = {
     host,
@@ -10,7 +10,7 @@ export function ourClient(target: Target, kind: 'default' | 'cold' | 'fast'): Cl
     user,
     password,
     dbname: database,
-    ...(tls === null ? { sslmode: 'disable' } : { sslmode: 'verify-full', sslrootcert: tls.caFile }),
+    ...(tls === null ? { sslmode: 'disable' } : { sslmode: 'verify-full', ...trust(tls, kind) }),
     ...(kind === 'cold' && { scramKeyCache: false }),
     ...(kind === 'fast' && { requireAuth: 'scram-sha-256' }),
     ...(kind === 'fast' && tls !== null && { sslnegotiation: 'direct', channelBinding: 'require' }),
@@ -30,6 +30,11 @@ export function ourClient(target: Target, kind: 'default' | 'cold' | 'fast'): Cl
       return () => session.query(text)
     },
   }
+}
+
+/** The certificate authority as the peers are given it, or in a file, as libpq wants it. */
+function trust({ ca, caFile }: NonNullable<Target['tls']>, kind: string): Pick<ConnectTarget, 'tls' | 'sslrootcert'> {
+  return kind === 'file' ? { sslrootcert: caFile } : { tls: { ca } }
 }
 
 function closeOf(session: Session): Close {

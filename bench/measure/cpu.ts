@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { prove } from '../clients/floor.ts'
 import type { ClientId } from '../clients/target.ts'
 import type { CpuData } from '../results.ts'
-import { Worker } from './worker.ts'
-import { openServer, Stack, targetOf, type World } from './world.ts'
+import { Place, Worker } from './worker.ts'
+import { CERTIFICATE, openServer, PASSWORD, Stack, targetOf, type World } from './world.ts'
 
 const CLIENTS: readonly ClientId[] = [
   'pg-deadline',
   'pg-deadline, cold',
   'pg-deadline, fast',
+  'pg-deadline, file',
   'pg',
   'postgres.js',
   'floor',
@@ -19,44 +20,67 @@ const CLIENTS: readonly ClientId[] = [
 /** So large a young generation that nothing is collected while it is counted. */
 const COUNTING = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=256']
 
+/** PostgreSQL's default for scram_iterations. */
+const ITERATIONS = 4_096
+
+const COUNTED_CYCLES = 40
+
+/** A process that is idle for seconds is shrunk by V8, which throws compiled code away with the rest: who waits for his turn is not idle. */
+const BUSY = ['--no-memory-reducer']
+
+const TURN_CYCLES = 200
+
 export async function measureCpu({ quick, tell }: World): Promise<CpuData> {
-  const [warmup, cycles, rounds] = quick ? [5, 3, 2] : [800, 40, 15]
+  const [warmup, settling, cycles, rounds] = quick ? [100, 5, 3, 2] : [6_000, 100, 10, 40]
   await using server = await openServer()
+  await using lean = await Place.leanServer({ password: PASSWORD, iterations: ITERATIONS, ...CERTIFICATE })
   const rows: CpuData['rows'][number][] = []
   let done = 0
   for (const tls of [false, true]) {
     await using all = new Stack()
-    const workers = CLIENTS.map((client) => {
+    // Without TLS nobody is given a certificate authority.
+    const clients = CLIENTS.filter((client) => tls || client !== 'pg-deadline, file').map((client) => {
       const birth = { client, target: targetOf(server, tls) }
-      return {
-        client,
-        worker: all.use(new Worker(birth)),
-        counted: all.use(new Worker(birth, COUNTING)),
-        cpuMs: [] as number[],
-      }
+      const port = tls && client === 'pg-deadline, fast' ? lean.directPort : lean.port
+      const at = targetOf({ host: birth.target.host, port }, tls)
+      return { client, birth, at, worker: all.use(new Worker(birth, BUSY)), cpuMs: [] as number[] }
     })
-    const tellDone = () => tell(done++, 2 * (rounds + CLIENTS.length * 2), tls ? 'rounds, TLS' : 'rounds, plain')
-    for (const { worker } of workers) {
+    // As in any pool: what no session uses any more, V8 forgets as well.
+    for (const { worker } of clients) await worker.ask({ do: 'open' })
+    const turns = Math.ceil(warmup / TURN_CYCLES)
+    const tellDone = () => tell(done++, 2 * (turns + rounds) + 2 * CLIENTS.length - 1, tls ? 'with TLS' : 'plain')
+    for (let turn = 0; turn < turns; turn++) {
       tellDone()
-      await worker.ask({ do: 'cycles', count: warmup })
+      for (const { worker, at } of clients) await worker.ask({ do: 'cycles', count: TURN_CYCLES, at })
+    }
+    for (let settled = 0; settled < settling; settled += cycles) {
+      for (const { worker } of clients) await worker.ask({ do: 'cycles', count: cycles })
     }
     for (let round = 0; round < rounds; round++) {
       tellDone()
-      for (const { worker, cpuMs } of workers) {
+      for (const { worker, cpuMs } of clients) {
         const answer = await worker.ask({ do: 'cycles', count: cycles })
         cpuMs.push(answer.cpuMs / cycles)
       }
     }
-    for (const { client, counted, cpuMs } of workers) {
+    for (const { client, birth, at, cpuMs } of clients) {
       tellDone()
-      await counted.ask({ do: 'cycles', count: Math.ceil(warmup / 8) })
-      const { allocated } = await counted.ask({ do: 'cycles', count: cycles })
+      await using counted = new Worker(birth, COUNTING)
+      await counted.ask({ do: 'cycles', count: TURN_CYCLES, at })
+      await counted.ask({ do: 'cycles', count: settling })
+      const { allocated } = await counted.ask({ do: 'cycles', count: COUNTED_CYCLES })
       if (allocated === null) throw new Error(`memory was collected while ${client} was looked at`)
       const { heapBytes, bufferBytes } = allocated
-      rows.push({ client, tls, cpuMs, heapBytes: heapBytes / cycles, bufferBytes: bufferBytes / cycles })
+      rows.push({
+        client,
+        tls,
+        cpuMs,
+        heapBytes: heapBytes / COUNTED_CYCLES,
+        bufferBytes: bufferBytes / COUNTED_CYCLES,
+      })
     }
   }
-  return { warmup, cycles, proofUs: timeProof(), rows }
+  return { warmup, settling, cycles, proofUs: timeProof(), rows }
 }
 
 /** Microseconds, once it has been compiled. */

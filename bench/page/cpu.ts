@@ -9,7 +9,7 @@ import { drawTable, percent, titleOf, verdict } from './table.ts'
 /** How much more than the floor a warm reconnect may cost. */
 const FLOOR_RATIO_MAX = 2
 
-export function describeCpu({ warmup, cycles, proofUs, rows }: CpuData): Section {
+export function describeCpu({ warmup, settling, cycles, proofUs, rows }: CpuData): Section {
   const medians = rows.map((row) => ({ ...row, ...summarize(row.cpuMs) }))
   const of = (client: ClientId, tls: boolean) =>
     medians.find((row) => row.client === client && row.tls === tls)?.p50 ?? Number.NaN
@@ -50,19 +50,25 @@ export function describeCpu({ warmup, cycles, proofUs, rows }: CpuData): Section
   })
   const text = `## What does a connect cost its own process?
 
-Connect, \`select 1\`, close, one after the other, against a real server on loopback: CPU time of the whole process (\`process.cpuUsage\`,
-so PBKDF2's thread and the garbage collector are in it), of a process for each client. ${warmup} cycles first, so that code is compiled,
-the certificate read and the key known; then ${rounds} rounds of ${cycles} cycles, all clients in turn. Everybody runs as installed, that
-is compiled to JavaScript. For the peers the TLS context is made once, as ours does by itself. Allocation is what the heap grows by
-in a process so large that nothing is collected.
+Connect, \`select 1\`, close, one after the other, on loopback: CPU time of the whole process (\`process.cpuUsage\`,
+so PBKDF2's thread and the garbage collector are in it), of a process for each client. What is asked is the price of a reconnect in
+a process that is at work, and has been for a while: one session stays open; ${warmup.toLocaleString('en')} cycles first against a lean server (real
+TLS and SCRAM, but no process for a connection), so that code is compiled; ${settling} against PostgreSQL, then ${rounds} rounds of ${cycles} cycles. All
+clients take turns, from the first cycle on. Node runs with \`--no-memory-reducer\` for all of them: a process that is idle, as while others have their
+turn, is otherwise shrunk by V8, which throws compiled code away too, and anybody's next connects cost more. Everybody runs as installed, that is compiled to JavaScript. Everybody is given the certificate authority in memory; for the
+peers the TLS context is made of it once, as ours does by itself. Allocation is what the heap grows by in a process so large that
+nothing is collected.
 
 A reconnect of ours finds its SCRAM key in memory. The peers have no such memory: each of their connects is a PBKDF2 with 4,096
 iterations. Without the key cache ours pays for it, too.
 
 The floor is a client of 100 lines that writes bytes which were made beforehand, over a bare socket of Node's, or a TLS one: no parser,
 no check of the server, no deadline, no error. One thing cannot be made beforehand against a server that is real: the proof, over the
-server's nonce. It takes ${proofUs.toFixed(0)} µs here and is part of the floor. The alternative, a server with a nonce that never changes,
-would make the floor lower by that and be no PostgreSQL.
+server's nonce. It takes ${proofUs.toFixed(0)} µs here and is part of the floor. A server with a nonce that never changes would make the floor lower
+by that, and be no PostgreSQL.
+
+PostgreSQL lets everybody wait, for a new process above all. Meanwhile the processor does something else or sleeps, and the same
+code is slower when it goes on, the more so the more of it there is.
 
 ${table}
 ![CPU time in milliseconds](benchmarks/cpu.svg)

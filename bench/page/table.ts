@@ -14,6 +14,7 @@ const TITLES: Readonly<Record<ClientId | 'libpq', string>> = {
   'pg-deadline': 'pg-deadline',
   'pg-deadline, cold': 'pg-deadline, no key cache',
   'pg-deadline, fast': 'pg-deadline, fast',
+  'pg-deadline, file': 'pg-deadline, sslrootcert in a file',
   pg: 'pg',
   'pg, direct': 'pg, direct TLS',
   'postgres.js': 'postgres.js',
