@@ -208,7 +208,10 @@ async function visitHosts(given: Omit<Course, 'passwords' | 'tlsOptionsFor' | 'a
   }
 }
 
-/** One host: with TLS or without, or both in turn as sslmode wants it. All of it in one slice of the deadline, or in all that is left. */
+/**
+ * One host: with TLS or without, or both in turn as sslmode wants it. All of it in one slice of the deadline, which for the last
+ * host is the deadline itself.
+ */
 async function visitHost(course: Course, visit: Visit, slice: Deadline, sliceMs: number): Promise<Session | Failed> {
   const { runtime, settings, deadline, timeline, passwords, attempts } = course
   const { endpoint } = visit

@@ -13,7 +13,8 @@ export interface Target {
 
 /**
  * `pg-deadline`: ours as it comes. `pg-deadline, cold`: without its memory of keys. `pg-deadline, fast`: with everything that
- * saves a round trip. `pg-deadline, file`: the certificate authority is in a file, which is looked at anew. `direct`: TLS begins without being asked for. `floor`: does nothing that could be done beforehand.
+ * saves a round trip. `pg-deadline, file`: the certificate authority is in a file, which is looked at for every connect. `direct`: TLS
+ * begins without being asked for. `floor`: does nothing that could be done beforehand.
  */
 export const CLIENT_IDS = [
   'pg-deadline',

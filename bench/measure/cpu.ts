@@ -25,7 +25,7 @@ const ITERATIONS = 4_096
 
 const COUNTED_CYCLES = 40
 
-/** A process that is idle for seconds is shrunk by V8, which throws compiled code away with the rest: who waits for his turn is not idle. */
+/** A process that is idle is shrunk by V8, which throws compiled code away with the rest. Who waits for his turn is not idle. */
 const BUSY = ['--no-memory-reducer']
 
 const TURN_CYCLES = 200

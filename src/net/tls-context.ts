@@ -92,7 +92,7 @@ export function recallContext(material: readonly Material[], rest: SecureContext
   return context
 }
 
-/** null: some option of Node's is not to be compared. */
+/** What a context is found by; null: one of Node's options cannot be compared, such as a function. */
 function indexOf(material: readonly Material[], rest: SecureContextOptions): string | null {
   const all: string[] = []
   for (const options of [...material.map(([, one]) => one), rest]) {
@@ -109,7 +109,7 @@ function indexOf(material: readonly Material[], rest: SecureContextOptions): str
 /** What may be kept as it is. A file of our certificate may hold its key as well. */
 const PUBLIC: ReadonlySet<string> = new Set(['ca', 'crl', 'ciphers', 'ecdhCurve', 'minVersion', 'maxVersion'])
 
-/** A list of every public authority there is has some 200 KB. */
+/** What is longer is hashed: a list of every public authority there is has some 200 KB. */
 const LENGTH_MAX = 4_096
 
 function sayValue(value: unknown, isPublic: boolean): string | null {
@@ -128,7 +128,7 @@ function sayValue(value: unknown, isPublic: boolean): string | null {
 
 const hashKey = randomBytes(32)
 
-/** Under a random key of this process: a passphrase could be guessed from a plain one. */
+/** Under a random key of this process: from a plain hash a passphrase could be guessed. */
 function hashOf(value: string | Uint8Array): string {
   return createHmac('sha256', hashKey).update(value).digest('base64')
 }

@@ -1,7 +1,9 @@
 /** A command's world in memory: what it prints is kept, time and network are a test's. */
+import { expect } from 'vitest'
 import type { Runtime } from '../../src/attempt.ts'
 import type { NetworkIo } from '../../src/cli/network.ts'
-import type { ScriptedServer } from '../support/scripted-server.ts'
+import { lawful, ScriptedServer } from '../support/scripted-server.ts'
+import { settle, type VirtualClock } from '../support/virtual-clock.ts'
 import { runtimeOf } from '../support/world.ts'
 
 export interface World {
@@ -47,4 +49,25 @@ export function networkIo(runtime: Runtime, changes: Partial<NetworkIo> = {}): W
 /** With one server, on a clock that stands still. */
 export function worldWith(server: ScriptedServer, changes: Partial<NetworkIo> = {}): World {
   return networkIo(runtimeOf(server), changes)
+}
+
+/** A command that has what it wanted does not wait for long for a server that does not heed Terminate. */
+export async function expectLeft(
+  command: (args: readonly string[], io: NetworkIo) => Promise<number>,
+  args: readonly string[],
+  end: 'after a second' | 'at Ctrl-C',
+): Promise<void> {
+  const honest = lawful({ method: 'trust' })
+  const server = new ScriptedServer((self, message) => {
+    if (message.type !== 'Terminate') honest.answer(self, message)
+  })
+  const { io, interrupt } = worldWith(server)
+  const running = command(args, io)
+  await settle()
+  expect(server.names).toContain('Terminate')
+  expect(server.destroyed).toBe(false)
+  if (end === 'after a second') (io.runtime.clock as VirtualClock).advance(1_000)
+  else interrupt()
+  expect(await running).toBe(0)
+  expect(server.destroyed).toBe(true)
 }

@@ -4,7 +4,7 @@ import { ping } from '../../src/cli/ping.ts'
 import type { BackendMessage } from '../../src/protocol/backend.ts'
 import { lawful, type Method, ScriptedServer } from '../support/scripted-server.ts'
 import { settle, type VirtualClock } from '../support/virtual-clock.ts'
-import { worldWith } from './network-io.ts'
+import { expectLeft, worldWith } from './network-io.ts'
 
 const WHERETO = ['postgres://db.example/app?sslmode=disable']
 
@@ -65,22 +65,9 @@ describe('ping', () => {
     expect(out()).toContain('the deadline of 3000 ms passed in AwaitingAuthentication')
   })
 
-  it('a server that does not heed Terminate is left after a second, or at Ctrl-C', async () => {
-    for (const end of ['time', 'Ctrl-C']) {
-      const honest = lawful({ method: 'trust' })
-      const server = new ScriptedServer((self, message) => {
-        if (message.type !== 'Terminate') honest.answer(self, message)
-      })
-      const { io, interrupt } = worldWith(server)
-      const running = ping(WHERETO, io)
-      await settle()
-      expect(server.names).toContain('Terminate')
-      if (end === 'time') (io.runtime.clock as VirtualClock).advance(1_000)
-      else interrupt()
-      expect(await running).toBe(0)
-      expect(server.destroyed).toBe(true)
-    }
-  })
+  it.each(['after a second', 'at Ctrl-C'] as const)('a server that does not heed Terminate is left %s', (end) =>
+    expectLeft(ping, WHERETO, end),
+  )
 
   it('Ctrl-C ends it', async () => {
     const { io, interrupt } = worldWith(new ScriptedServer(() => {}))

@@ -4,7 +4,7 @@ import { parseCapture } from '../../src/cli/capture-file.ts'
 import { trace } from '../../src/cli/trace.ts'
 import { lawful, ScriptedServer } from '../support/scripted-server.ts'
 import { settle, type VirtualClock } from '../support/virtual-clock.ts'
-import { worldWith } from './network-io.ts'
+import { expectLeft, worldWith } from './network-io.ts'
 
 const WHERETO = ['-h', 'db.example', '-d', 'app']
 
@@ -147,22 +147,9 @@ describe('trace', () => {
     expect(out().replaceAll(/\s+/g, ' ')).toContain('the deadline of 500 ms passed in AwaitingSaslChallenge')
   })
 
-  it('a server that does not heed Terminate is left after a second, or at Ctrl-C', async () => {
-    for (const end of ['time', 'Ctrl-C']) {
-      const honest = lawful({ method: 'trust' })
-      const server = new ScriptedServer((self, message) => {
-        if (message.type !== 'Terminate') honest.answer(self, message)
-      })
-      const { io, interrupt } = worldWith(server)
-      const running = trace(WHERETO, io)
-      await settle()
-      expect(server.names).toContain('Terminate')
-      if (end === 'time') (io.runtime.clock as VirtualClock).advance(1_000)
-      else interrupt()
-      expect(await running).toBe(0)
-      expect(server.destroyed).toBe(true)
-    }
-  })
+  it.each(['after a second', 'at Ctrl-C'] as const)('a server that does not heed Terminate is left %s', (end) =>
+    expectLeft(trace, WHERETO, end),
+  )
 
   it('Ctrl-C ends it', async () => {
     const { io, out, interrupt } = worldWith(lawful({ silentAt: 'AuthenticationSASL' }))
