@@ -10,7 +10,7 @@ import { watch } from './deadline.ts'
 import { COUNT_EVERY_MS, secure } from './tls.ts'
 import { lost as describeLost } from './tls-error.ts'
 import { type Remote, type TlsOptions, type Transport, TransportError } from './transport.ts'
-import { until } from './until.ts'
+import { Changes, until } from './until.ts'
 
 /** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
 const QUEUED_BYTES_MAX = 256 * 1024
@@ -54,8 +54,7 @@ class SocketTransport implements Transport {
   /** Of messages, since TLS began. */
   #messageBytes = 0
   #stopCounting = () => {}
-  /** Told when something has changed. */
-  readonly #waiting = new Set<() => void>()
+  readonly #changes = new Changes()
 
   constructor(socket: Socket, remote: Remote) {
     this.#socket = socket
@@ -64,32 +63,31 @@ class SocketTransport implements Transport {
   }
 
   #listenTo(socket: Socket): () => void {
-    const listeners = {
-      // Bytes are taken over as they come: an error later would make Node drop what it still held.
-      data: (chunk: Buffer) => {
-        this.#queue.push(chunk)
-        this.#queuedBytes += chunk.length
-        this.#messageBytes += chunk.length
-        if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
-        this.#tell()
-      },
-      end: () => {
-        this.#ended = true
-        this.#tell()
-      },
-      error: (error: NodeJS.ErrnoException) => {
-        this.#error = lost(error)
-        this.#tell()
-      },
-      close: () => {
-        this.#isClosed = true
-        this.#tell()
-      },
-      drain: () => this.#tell(),
+    // Bytes are taken over as they come: an error later would make Node drop what it still held.
+    const onData = (chunk: Buffer) => {
+      this.#queue.push(chunk)
+      this.#queuedBytes += chunk.length
+      this.#messageBytes += chunk.length
+      if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
+      this.#changes.tell()
     }
-    for (const [name, listener] of Object.entries(listeners)) socket.on(name, listener)
+    const onEnd = () => {
+      this.#ended = true
+      this.#changes.tell()
+    }
+    const onError = (error: NodeJS.ErrnoException) => {
+      this.#error = lost(error)
+      this.#changes.tell()
+    }
+    const onClose = () => {
+      this.#isClosed = true
+      this.#changes.tell()
+      this.#changes.forget()
+    }
+    const onDrain = () => this.#changes.tell()
+    socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose).on('drain', onDrain)
     return () => {
-      for (const [name, listener] of Object.entries(listeners)) socket.off(name, listener)
+      socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose).off('drain', onDrain)
     }
   }
 
@@ -126,6 +124,7 @@ class SocketTransport implements Transport {
 
   enterSession(): void {
     this.#stopCounting()
+    this.#changes.forget()
   }
 
   async read(signal: AbortSignal): Promise<Buffer | null> {
@@ -140,7 +139,7 @@ class SocketTransport implements Transport {
       // Whatever was received comes first: the reason for which a server hung up is in its last bytes.
       if (this.#ended) return null
       this.#throwIfBroken()
-      await this.#change(signal)
+      await this.#changes.next(signal)
     }
   }
 
@@ -154,24 +153,16 @@ class SocketTransport implements Transport {
     // A broken connection is met by the reader, who first gets what the server still had to say. Here it ends the wait:
     // a destroyed socket needs no drain.
     this.#socket.write(bytes)
-    while (this.#socket.writableNeedDrain) await this.#change(signal)
+    while (this.#socket.writableNeedDrain) await this.#changes.next(signal)
   }
 
   destroy(): void {
     this.#stopCounting()
     this.#socket.destroy()
-    this.#tell()
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return until<void>(signal, (resolve) => {
-      this.#waiting.add(resolve)
-      return () => this.#waiting.delete(resolve)
-    })
-  }
-
-  #tell(): void {
-    for (const resolve of [...this.#waiting]) resolve()
+    // Node says so a little later. Whoever reads must not wait for that.
+    this.#isClosed = true
+    this.#changes.tell()
+    this.#changes.forget()
   }
 }
 

@@ -18,6 +18,7 @@ export interface TlsOptions {
 /** The other end as it was dialed: who dials it again comes to the same server, not to another one of the same name. */
 export type Remote = { readonly address: string; readonly port: number } | { readonly path: string }
 
+/** Between two waits it may go on listening to their signal: until it is given another one, or the session, its end or `destroy` comes. */
 export interface Transport {
   readonly remote: Remote
   /**
@@ -35,7 +36,7 @@ export interface Transport {
    * Rejects with `signal.reason`, with TransportError if TLS did not come to be, or with Fault.
    */
   startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts>
-  /** The session is ready: what may come in TLS is not bounded any more. */
+  /** The session is ready: what may come in TLS is not bounded any more, and the signal of the connect not listened to. */
   enterSession(): void
   /** Let go at once. Idempotent; whoever still waits is told. */
   destroy(): void

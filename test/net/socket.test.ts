@@ -41,8 +41,8 @@ beforeEach(async () => {
 
 /** After every test of this file: nobody listens to the caller, no socket is open, Node has complained of nothing. */
 afterEach(async () => {
-  expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   transport.destroy()
+  expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   await listener[Symbol.asyncDispose]()
   await expectNoMoreThan(before)
   process.off('warning', onWarning)
@@ -161,6 +161,26 @@ describe('what is read', () => {
     const { bytes, end } = await readAll()
     expect(end).toBeNull()
     expect(bytes.equals(flood)).toBe(true)
+  })
+
+  it('is waited for under one listener, which stays until the session begins or the socket is let go', async () => {
+    const heard = () => getEventListeners(caller.signal, 'abort')
+    for (const byte of 'RS') {
+      const reading = transport.read(caller.signal)
+      const [listener] = heard()
+      expect(heard()).toHaveLength(1)
+      peer.write(byte)
+      await reading
+      expect(heard()).toEqual([listener])
+    }
+    transport.enterSession()
+    expect(heard()).toEqual([])
+
+    const reading = transport.read(caller.signal).catch((error: unknown) => error)
+    expect(heard()).toHaveLength(1)
+    transport.destroy()
+    expect(await reading).toMatchObject({ code: 'ECLOSED' })
+    expect(heard()).toEqual([])
   })
 
   it('is not lost by an abort of the wait', async () => {

@@ -51,9 +51,9 @@ beforeEach(() => {
 
 /** After every test of this file: nobody listens to the caller, no socket is open, Node has complained of nothing. */
 afterEach(async () => {
-  expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   for (const transport of open.splice(0)) transport.destroy()
   await expectNoMoreThan(before)
+  expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   process.off('warning', onWarning)
   expect(warnings.splice(0)).toEqual([])
 })

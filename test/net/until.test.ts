@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
-import { until } from '../../src/net/until.ts'
+import { Changes, until } from '../../src/net/until.ts'
 
 /** A wait under observation: what settles it, and how often it was told to stop. */
 function wait(signal: AbortSignal) {
@@ -73,5 +73,113 @@ describe('a wait', () => {
     expect(story).toEqual(['stop'])
     await promise
     expect(story).toEqual(['stop', 'rejected'])
+  })
+})
+
+describe('waits for changes', () => {
+  const heard = (caller: AbortController) => getEventListeners(caller.signal, 'abort')
+
+  it('end with the next change, all of them, and it is told to those alone who wait', async () => {
+    const changes = new Changes()
+    const caller = new AbortController()
+    changes.tell()
+    const story: string[] = []
+    const waits = ['a', 'b'].map((name) => changes.next(caller.signal).then(() => story.push(name)))
+    await Promise.resolve()
+    expect(story).toEqual([])
+    changes.tell()
+    await Promise.all(waits)
+    expect(story).toEqual(['a', 'b'])
+  })
+
+  it('share a listener under the same signal, which stays between them until it is forgotten', async () => {
+    const changes = new Changes()
+    const caller = new AbortController()
+    for (const _again of [1, 2, 3]) {
+      const waits = [changes.next(caller.signal), changes.next(caller.signal)]
+      expect(heard(caller)).toHaveLength(1)
+      changes.forget()
+      expect(heard(caller)).toHaveLength(1)
+      changes.tell()
+      await Promise.all(waits)
+      expect(heard(caller)).toHaveLength(1)
+    }
+    changes.forget()
+    expect(heard(caller)).toEqual([])
+  })
+
+  it('end with their own signal and no other', async () => {
+    const changes = new Changes()
+    const [first, second] = [new AbortController(), new AbortController()]
+    const ended = changes.next(first.signal)
+    const left = changes.next(second.signal)
+    expect([heard(first).length, heard(second).length]).toEqual([1, 1])
+    first.abort('enough')
+    await expect(ended).rejects.toBe('enough')
+    expect([heard(first).length, heard(second).length]).toEqual([0, 1])
+    changes.tell()
+    await left
+    await expect(changes.next(first.signal)).rejects.toBe('enough')
+    expect(heard(first)).toEqual([])
+  })
+
+  it('end each for its own reason where one signal is aborted by the other', async () => {
+    const changes = new Changes()
+    const [outer, inner] = [new AbortController(), new AbortController()]
+    outer.signal.addEventListener('abort', () => inner.abort('inner'), { once: true })
+    const waits = [changes.next(inner.signal), changes.next(outer.signal)]
+    outer.abort('outer')
+    expect(await Promise.allSettled(waits)).toMatchObject([{ reason: 'inner' }, { reason: 'outer' }])
+    expect([heard(outer).length, heard(inner).length]).toEqual([0, 0])
+  })
+
+  it('leave nothing behind if their signal is aborted when nobody waits', async () => {
+    const changes = new Changes()
+    const caller = new AbortController()
+    const wait = changes.next(caller.signal)
+    changes.tell()
+    await wait
+    caller.abort('enough')
+    expect(heard(caller)).toEqual([])
+  })
+
+  it('keep the listener of a signal under which somebody waits, and of no other', async () => {
+    const changes = new Changes()
+    const [first, second] = [new AbortController(), new AbortController()]
+    const before = changes.next(first.signal)
+    const waiting = changes.next(second.signal)
+    expect([heard(first).length, heard(second).length]).toEqual([1, 1])
+    first.abort('enough')
+    await expect(before).rejects.toBe('enough')
+    changes.forget()
+    expect([heard(first).length, heard(second).length]).toEqual([0, 1])
+    changes.tell()
+    await waiting
+    changes.forget()
+    expect(heard(second)).toEqual([])
+  })
+
+  it('under another signal take the listener away from the one before', async () => {
+    const changes = new Changes()
+    const [first, second] = [new AbortController(), new AbortController()]
+    const before = changes.next(first.signal)
+    changes.tell()
+    await before
+    const now = changes.next(second.signal)
+    expect([heard(first).length, heard(second).length]).toEqual([0, 1])
+    changes.tell()
+    await now
+  })
+
+  it('may be asked for again by whoever is told', async () => {
+    const changes = new Changes()
+    const caller = new AbortController()
+    const again = changes.next(caller.signal).then(() => changes.next(caller.signal))
+    changes.tell()
+    await Promise.resolve()
+    await Promise.resolve()
+    caller.abort('enough')
+    await expect(again).rejects.toBe('enough')
+    expect(heard(caller)).toEqual([])
   })
 })

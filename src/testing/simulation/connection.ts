@@ -4,7 +4,7 @@
  */
 
 import { type Remote, type TlsOptions, type Transport, TransportError } from '../../net/transport.ts'
-import { until } from '../../net/until.ts'
+import { Changes } from '../../net/until.ts'
 import { Fault } from '../../protocol/failure.ts'
 import type { TlsFacts } from '../../state/handshake/states.ts'
 import type { ModelServer } from './model-server.ts'
@@ -29,7 +29,7 @@ export class SimulatedConnection implements Transport {
   readonly #around: Surroundings
   readonly #plan: AddressPlan
   readonly #inbox: Buffer[] = []
-  readonly #waiting = new Set<() => void>()
+  readonly #changes = new Changes()
   #end: TransportError | 'FIN' | null = null
   #isDestroyed = false
   #isSecured = false
@@ -70,7 +70,7 @@ export class SimulatedConnection implements Transport {
       }
       if (this.#end === 'FIN') return null
       if (this.#end !== null) throw this.#end
-      await this.#change(signal)
+      await this.#changes.next(signal)
     }
   }
 
@@ -88,9 +88,9 @@ export class SimulatedConnection implements Transport {
     clock.later(this.#reachesMs - clock.now(), () => {
       hasArrived = true
       if (this.#end === null) this.server.receive(Buffer.from(bytes))
-      this.#tell()
+      this.#changes.tell()
     })
-    while (this.#plan.network.backPressure && !hasArrived && this.#end === null) await this.#change(signal)
+    while (this.#plan.network.backPressure && !hasArrived && this.#end === null) await this.#changes.next(signal)
   }
 
   async startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts> {
@@ -106,7 +106,7 @@ export class SimulatedConnection implements Transport {
     const waitMs = Math.max(this.#wait(), this.#arrivesMs - clock.now())
     clock.later(waitMs, () => {
       outcome = this.server.secure(options)
-      this.#tell()
+      this.#changes.tell()
     })
     for (;;) {
       signal.throwIfAborted()
@@ -119,29 +119,21 @@ export class SimulatedConnection implements Transport {
         this.#around.observer.enter('Connected')
         return outcome
       }
-      await this.#change(signal)
+      await this.#changes.next(signal)
     }
   }
 
-  /** Nothing here bounds what TLS keeps to itself. */
-  enterSession(): void {}
+  /** What TLS keeps to itself was not bounded before. */
+  enterSession(): void {
+    this.#changes.forget()
+  }
 
   destroy(): void {
     if (this.#isDestroyed) return
     this.#isDestroyed = true
     this.#end ??= new TransportError('ECLOSED', 'the connection was closed on our side')
-    this.#tell()
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return until<void>(signal, (resolve) => {
-      this.#waiting.add(resolve)
-      return () => this.#waiting.delete(resolve)
-    })
-  }
-
-  #tell(): void {
-    for (const resolve of [...this.#waiting]) resolve()
+    this.#changes.tell()
+    this.#changes.forget()
   }
 
   // The server's end.
@@ -217,7 +209,7 @@ export class SimulatedConnection implements Transport {
     clock.later(this.#arrivesMs - clock.now(), () => {
       if (this.#isDestroyed) return
       arrive()
-      this.#tell()
+      this.#changes.tell()
     })
   }
 

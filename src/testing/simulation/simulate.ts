@@ -4,6 +4,7 @@
  * always on: what they find is in `violations`.
  */
 import { createHmac, pbkdf2Sync } from 'node:crypto'
+import { getEventListeners } from 'node:events'
 import { isIP } from 'node:net'
 import type { Runtime } from '../../attempt.ts'
 import type { ConnectTarget } from '../../config/target.ts'
@@ -54,6 +55,8 @@ export interface World {
   readonly connections: readonly SimulatedConnection[]
   /** Listeners on the caller's signal. */
   readonly listeners: number
+  /** The signals of the attempts that came as far as to dial. */
+  readonly attemptSignals: ReadonlySet<AbortSignal>
   /** Sockets that wait to be opened. */
   readonly dialing: number
   readonly races: readonly RaceRecord[]
@@ -99,6 +102,7 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
   const derivations = new Account()
   const connections: SimulatedConnection[] = []
   const caller = listenedTo()
+  const attemptSignals = new Set<AbortSignal>()
   let dialing = 0
   let touched = false
   const world = {
@@ -106,6 +110,7 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     clock,
     observer,
     connections,
+    attemptSignals,
     races,
     unstoppable,
     lookups,
@@ -204,6 +209,7 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
     dial: async ({ endpoint, addresses }, deadline) => {
       touched = true
       const watching = watcher
+      attemptSignals.add(deadline.signal)
       watching.dialing()
       const transport = await reach(endpoint, addresses, deadline)
       watching.opened()
@@ -415,12 +421,14 @@ function listenedTo(): { signal: AbortSignal; listeners: () => number; abort: ()
   return { signal, listeners: () => listeners, abort: () => controller.abort(new Error('the caller has had enough')) }
 }
 
-function findLeftovers({ clock, connections, listeners, dialing }: World): string[] {
+function findLeftovers({ clock, connections, listeners, attemptSignals, dialing }: World): string[] {
+  const isHeard = [...attemptSignals].some((signal) => getEventListeners(signal, 'abort').length > 0)
   const open = connections.filter(({ isDestroyed }) => !isDestroyed).length
   return [
     ...(clock.clientTimers > 0 ? ['a timer was left behind'] : []),
     ...(open > 0 ? ['a socket was left behind'] : []),
     ...(dialing > 0 ? ['a socket that was being opened was left behind'] : []),
     ...(listeners !== 0 ? ["a listener on the caller's signal was left behind"] : []),
+    ...(isHeard ? ['a listener on the signal of an attempt was left behind'] : []),
   ]
 }
