@@ -185,27 +185,47 @@ interface Course {
 
 /** Host by host, until one of them lets us in, none is left, or the others would say the same. */
 async function visitHosts(given: Omit<Course, 'passwords' | 'tlsOptionsFor' | 'attempts'>): Promise<Session> {
-  const { runtime, settings, deadline, timeline } = given
+  const { runtime, onlooker, settings, deadline, timeline, firstQuery } = given
   const visits = planVisits(settings, runtime.randomBytes)
   const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
   const passwords = await readPasswords(settings, deadline.signal)
-  const course: Course = { ...given, passwords, tlsOptionsFor, attempts: [] }
+  const attempts: FailedAttempt[] = []
+  // By name: what is spread and then added to takes V8's slow path.
+  const course: Course = {
+    runtime,
+    onlooker,
+    settings,
+    deadline,
+    timeline,
+    passwords,
+    tlsOptionsFor,
+    firstQuery,
+    attempts,
+  }
   try {
     for (const [index, visit] of visits.entries()) {
       const sliceMs = shareOf(deadline.remaining(), visits.length - index)
       // The last one has all that is left.
-      using slice = index + 1 === visits.length ? null : deadline.slice(sliceMs)
-      const outcome = await visitHost(course, visit, slice ?? deadline, sliceMs)
+      const isLast = index + 1 === visits.length
+      const outcome = await (isLast
+        ? visitHost(course, visit, deadline, sliceMs)
+        : visitInSlice(course, visit, sliceMs))
       if (outcome instanceof Session) return outcome
       const { phase, failure, hasAsked, cause } = outcome
-      if (index + 1 === visits.length || isOver(deadline) || !mayTryNextHost(phase, failure, hasAsked)) {
-        throw new HandshakeError(phase, failure, timeline.finish(), course.attempts, causeOf(cause))
+      if (isLast || isOver(deadline) || !mayTryNextHost(phase, failure, hasAsked)) {
+        throw new HandshakeError(phase, failure, timeline.finish(), attempts, causeOf(cause))
       }
     }
     throw new TypeError('the plan has no visits')
   } finally {
     passwords.end()
   }
+}
+
+/** Apart from visitHosts: most connects have one host, and need neither a slice nor what `using` compiles to. */
+async function visitInSlice(course: Course, visit: Visit, sliceMs: number): Promise<Session | Failed> {
+  using slice = course.deadline.slice(sliceMs)
+  return await visitHost(course, visit, slice, sliceMs)
 }
 
 /**
@@ -294,10 +314,11 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
   }
   const { user, database } = settings
   const identity: SessionIdentity = { server: addressOf(endpoint), user, database }
-  const key = state.backendKeyData
+  const { backendKeyData: key, greeting } = state
+  const isSecured = greeting.tls !== null
   const cancel = (options: WaitOptions) => {
     const { remote } = wire
-    return cancelWith(runtime, { errand: lasting, identity, remote, isSecured: state.tls !== null, key }, options)
+    return cancelWith(runtime, { errand: lasting, identity, remote, isSecured, key }, options)
   }
   if (settings.rememberServers) {
     const name = nameOf(settings, errand.endpoint)

@@ -100,21 +100,22 @@ export class Session implements AsyncDisposable {
   /** Made by connect(), which hands over the wire and all that the server said. */
   constructor(wire: Wire, ready: StateOf<'Ready'>, origin: Origin) {
     const { timeline, attempts, identity, clock, cancel, firstQuery } = origin
+    const { greeting } = ready
     this.#wire = wire
     this.#identity = identity
     this.#clock = clock
     this.#cancel = cancel
     this.#state = { name: 'Idle', transactionStatus: ready.transactionStatus }
     this.#parameters = new Map(ready.parameters)
-    this.#notices = [...ready.notices]
+    this.#notices = [...greeting.notices]
     this.authenticationMethod = ready.authenticationMethod
-    this.protocolVersion = ready.protocolVersion
-    this.tls = describeTls(ready.tls)
+    this.protocolVersion = greeting.protocolVersion
+    this.tls = describeTls(greeting.tls)
     this.backendKeyData = ready.backendKeyData && new BackendKey(ready.backendKeyData)
     this.timeline = timeline
     this.attempts = attempts
     wire.enterSession()
-    const isSent = ready.earlyQuery !== null && ready.authenticationMethod === 'scram-sha-256'
+    const isSent = greeting.earlyQuery !== null && ready.authenticationMethod === 'scram-sha-256'
     if (isSent) this.#state = { name: 'AwaitingResponse', hasBegun: false }
     this.firstResult = firstQuery && this.#ask(firstQuery.text, firstQuery)
     // It may be asked for later, or never.

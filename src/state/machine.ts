@@ -95,17 +95,20 @@ export function createMachine<T extends Table, W extends Row, State extends Name
   fail,
 }: MachineParts<T, W, State, Event, Effect>): Machine<T, State, Event, Effect> {
   type AnyTransition = (state: State, event: Event, signal: AbortSignal) => Step<State, Effect>
+
   type AnyRow = Readonly<Record<string, AnyTransition>>
 
-  // Inside, the types of the single cells are gone: the state picks the row, the event picks the cell.
-  const rows = transitions as unknown as Readonly<Record<string, AnyRow>>
-  const anywhere = everywhere as unknown as AnyRow
+  // Inside, the types of the single cells are gone: the state picks the row, the event picks the cell. A row's own cells come
+  // before what holds everywhere; in an end nothing does.
+  const rows: ReadonlyMap<string, ReadonlyMap<string, AnyTransition>> = new Map(
+    Object.entries(transitions as unknown as Readonly<Record<string, AnyRow>>).map(([name, row]) => {
+      const lawful = isEnd(table, name) ? row : { ...(everywhere as unknown as AnyRow), ...row }
+      return [name, new Map(Object.entries(lawful))]
+    }),
+  )
 
   function transitionFor(state: State, event: Event): AnyTransition | undefined {
-    const row = rows[state.name] ?? {}
-    if (Object.hasOwn(row, event.type)) return row[event.type]
-    if (isEnd(table, state.name)) return undefined
-    return Object.hasOwn(anywhere, event.type) ? anywhere[event.type] : undefined
+    return rows.get(state.name)?.get(event.type)
   }
 
   return {

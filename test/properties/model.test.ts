@@ -55,7 +55,8 @@ class MachineAlone {
   end(): End | null {
     const { state } = this
     if (state.name === 'Ready') {
-      const { authenticationMethod: method, protocolVersion: version, backendKeyData } = state
+      const { authenticationMethod: method, backendKeyData } = state
+      const { protocolVersion: version } = state.greeting
       return { end: 'ready', method, version, canCancel: backendKeyData !== null }
     }
     if (state.name !== 'Failed') return null

@@ -229,7 +229,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'state/handshake/transitions.ts',
-        find: 'state.tls === null && !state.attempt.allowCleartextPassword',
+        find: 'state.greeting.tls === null && !state.attempt.allowCleartextPassword',
         replace: 'false',
       },
     ],
@@ -299,9 +299,10 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'connect.ts',
-        find: 'using slice = index + 1',
+        find: 'const outcome = await (isLast',
         replace:
-          'using slice = BUG ? new Deadline({ timeoutMs: deadline.timeoutMs, clock: runtime.clock }) : index + 1',
+          'using whole = BUG ? new Deadline({ timeoutMs: deadline.timeoutMs, clock: runtime.clock }) : null\n' +
+          'const outcome = await (whole ? visitHost(course, visit, whole, sliceMs) : isLast',
       },
     ],
   },

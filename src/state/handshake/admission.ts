@@ -35,10 +35,11 @@ export function checkUnbound({ channelBinding }: Attempt): void {
 
 /** The mechanism for what the server offers. */
 export function choose(
-  { attempt, tls }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
+  { attempt, greeting }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
   mechanisms: readonly string[],
 ): Choice {
   const { channelBinding: policy } = attempt
+  const { tls } = greeting
   const isOffered = policy !== 'disable' && mechanisms.includes('SCRAM-SHA-256-PLUS')
   const certificate = isOffered ? (tls?.serverCertificate ?? null) : null
   const endPoint = certificate === null ? null : tlsServerEndPoint(certificate)

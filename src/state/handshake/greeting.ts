@@ -37,16 +37,12 @@ export function greet(
   }
 }
 
-/** What goes along from the StartupMessage to the session. */
-export function greetingOf({ tls, protocolVersion, notices, sessionWanted, earlyQuery }: Greeting): Greeting {
-  return { tls, protocolVersion, notices, sessionWanted, earlyQuery }
-}
-
 /** NegotiateProtocolVersion: the server speaks an older minor version, or does not know an option of ours. */
 export function negotiate(
-  { attempt, protocolVersion, negotiated }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
+  { attempt, greeting, negotiated }: StateOf<'AwaitingAuthentication' | 'AwaitingSaslOffer'>,
   { newestVersion, unrecognizedOptions }: EventOf<'NegotiateProtocolVersion'>,
-): Pick<Greeting, 'protocolVersion'> {
+): Greeting {
+  const { protocolVersion } = greeting
   const misbehaved = (expected: string, received: string) =>
     new Fault({ kind: 'misbehaved', expected: [expected], received })
   const shown = `${newestVersion >> 16}.${newestVersion & 0xffff}`
@@ -69,7 +65,7 @@ export function negotiate(
       supported: [`${attempt.minProtocolVersion} or later (minProtocolVersion)`],
     })
   }
-  return { protocolVersion: '3.0' }
+  return { ...greeting, protocolVersion: '3.0' }
 }
 
 /** The first state in which the server has let us in. */
@@ -79,8 +75,8 @@ export function introduce(
 ): StateOf<'AwaitingReady'> {
   return {
     name: 'AwaitingReady',
+    greeting: state.greeting,
     authenticationMethod,
-    ...greetingOf(state),
     parameters: [],
     backendKeyData: null,
     notifications: 0,
@@ -99,6 +95,6 @@ export function adviceOn(
   if (state.name !== 'AwaitingAuthentication' && state.name !== 'AwaitingSaslOffer' && state.name !== 'AwaitingReady') {
     return null
   }
-  if (state.protocolVersion === '3.0' || (sqlstate !== '08P01' && sqlstate !== 'XX000')) return null
+  if (state.greeting.protocolVersion === '3.0' || (sqlstate !== '08P01' && sqlstate !== 'XX000')) return null
   return { advice: 'if a pooler does not know protocol 3.2: max_protocol_version=3.0' }
 }

@@ -32,7 +32,7 @@ type OwnMove = EventOf<
 export function nextMove(state: State): OwnMove | null {
   if (state.name === 'Disconnected') return { type: state.attempt.needsLookup ? 'ResolveHost' : 'Dial' }
   if (state.name === 'CheckingSession') {
-    const question = state.answer === null ? questionFor(state.sessionWanted, state.parameters) : null
+    const question = state.answer === null ? questionFor(state.greeting.sessionWanted, state.parameters) : null
     return question === null ? { type: 'AcceptSession' } : { type: 'AskSession', question }
   }
   if (state.name !== 'Connected') return null

@@ -12,6 +12,23 @@ import type { StateOf } from './states.ts'
 
 type Introduced = StateOf<'AwaitingReady' | 'AwaitingSessionCheck'>
 
+/**
+ * Still waiting, and something has been told. Every fact by name: parameters come a dozen times and more in every connect, and a
+ * literal that spreads a state and says one of its properties again takes V8's slow path.
+ */
+export function awaitReady(
+  state: StateOf<'AwaitingReady'>,
+  change: Partial<Pick<StateOf<'AwaitingReady'>, 'parameters' | 'backendKeyData' | 'notifications'>>,
+): StateOf<'AwaitingReady'> {
+  const { name, greeting, authenticationMethod } = state
+  const {
+    parameters = state.parameters,
+    backendKeyData = state.backendKeyData,
+    notifications = state.notifications,
+  } = change
+  return { name, greeting, authenticationMethod, parameters, backendKeyData, notifications }
+}
+
 export function addParameter(state: Introduced, { name, value }: EventOf<'ParameterStatus'>): Introduced['parameters'] {
   checkEncoding(name, value)
   const parameters = state.parameters.concat([[name, value]])

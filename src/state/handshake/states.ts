@@ -73,7 +73,10 @@ export interface BackendKeyFacts {
   readonly secretKey: Uint8Array
 }
 
-/** What a server may have said at any time since the StartupMessage, what it was said in, and what it must be. */
+/**
+ * What a server may have said at any time since the StartupMessage, what it was said in, and what it must be. It goes along from
+ * state to state as it is.
+ */
 export interface Greeting {
   readonly tls: TlsFacts | null
   readonly protocolVersion: ProtocolVersion
@@ -88,8 +91,12 @@ type PasswordRequest =
   | { readonly method: 'password' }
   | { readonly method: 'md5'; readonly user: string; readonly salt: Uint8Array }
 
+interface Greeted {
+  readonly greeting: Greeting
+}
+
 /** The facts of a session, complete at ReadyForQuery. */
-interface Introduction extends Greeting {
+interface Introduction extends Greeted {
   readonly authenticationMethod: AuthenticationMethod
   /** The names and values in the order in which they came; a later value replaces an earlier one. */
   readonly parameters: readonly (readonly [name: string, value: string])[]
@@ -116,7 +123,7 @@ export type State =
     }
   | { readonly name: 'AwaitingTlsReply'; readonly attempt: Attempt }
   | { readonly name: 'SecuringTransport'; readonly attempt: Attempt }
-  | ({ readonly name: 'AwaitingAuthentication'; readonly attempt: Attempt; readonly negotiated: boolean } & Greeting)
+  | ({ readonly name: 'AwaitingAuthentication'; readonly attempt: Attempt; readonly negotiated: boolean } & Greeted)
   | ({
       readonly name: 'AwaitingSaslOffer'
       readonly attempt: Attempt
@@ -124,19 +131,19 @@ export type State =
       readonly guess: Choice
       readonly start: ScramStart
       readonly keys: ScramKeys | null
-    } & Greeting)
-  | ({ readonly name: 'AwaitingPassword'; readonly request: PasswordRequest } & Greeting)
+    } & Greeted)
+  | ({ readonly name: 'AwaitingPassword'; readonly request: PasswordRequest } & Greeted)
   | ({
       readonly name: 'AwaitingSaslChallenge'
       readonly start: ScramStart
       /** Those that the caller has brought in place of a password; null: there is a password. */
       readonly keys: ScramKeys | null
       readonly iterations: { readonly min: number; readonly max: number }
-    } & Greeting)
-  | ({ readonly name: 'AwaitingSaslPassword'; readonly challenge: ScramChallenge } & Greeting)
-  | ({ readonly name: 'DerivingSaslKey'; readonly challenge: ScramChallenge } & Greeting)
-  | ({ readonly name: 'AwaitingSaslOutcome'; readonly serverSignature: Uint8Array } & Greeting)
-  | ({ readonly name: 'AwaitingVerdict'; readonly authenticationMethod: AuthenticationMethod } & Greeting)
+    } & Greeted)
+  | ({ readonly name: 'AwaitingSaslPassword'; readonly challenge: ScramChallenge } & Greeted)
+  | ({ readonly name: 'DerivingSaslKey'; readonly challenge: ScramChallenge } & Greeted)
+  | ({ readonly name: 'AwaitingSaslOutcome'; readonly serverSignature: Uint8Array } & Greeted)
+  | ({ readonly name: 'AwaitingVerdict'; readonly authenticationMethod: AuthenticationMethod } & Greeted)
   | ({ readonly name: 'AwaitingReady' } & Introduction)
   /** `answer`: the one value that the server gave to our question; null: it was not asked, or a report has come since. */
   | ({ readonly name: 'CheckingSession'; readonly answer: string | null } & Candidate)

@@ -23,9 +23,9 @@ import {
   unsupported,
 } from './admission.ts'
 import type { Effect, Event } from './events.ts'
-import { adviceOn, greet, greetingOf, introduce, negotiate } from './greeting.ts'
+import { adviceOn, greet, introduce, negotiate } from './greeting.ts'
 import { mayNeedPassword } from './policy.ts'
-import { addNotification, addParameter, bound, follow, oddAnswer } from './reports.ts'
+import { addNotification, addParameter, awaitReady, bound, follow, oddAnswer } from './reports.ts'
 import { findMismatch, isDecidedBy } from './session-wanted.ts'
 import type { Attempt, State, StateOf } from './states.ts'
 import { type EVERYWHERE, TABLE } from './table.ts'
@@ -64,7 +64,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 
     SendStartup: ({ attempt, tls }) => {
       const { greeting, startup } = greet(attempt, tls)
-      return { state: { name: 'AwaitingAuthentication', attempt, negotiated: false, ...greeting }, effects: [startup] }
+      return { state: { name: 'AwaitingAuthentication', attempt, negotiated: false, greeting }, effects: [startup] }
     },
 
     SendStartupAndSasl: ({ attempt, tls }, { guess }) => {
@@ -79,7 +79,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
           guess,
           start,
           keys: keysOf(attempt),
-          ...greeting,
+          greeting,
         },
         effects: [startup, send({ type: 'SASLInitialResponse', mechanism, data: clientFirst(start) })],
       }
@@ -132,7 +132,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingAuthentication: {
-    NegotiateProtocolVersion: (state, event) => to({ ...state, ...negotiate(state, event), negotiated: true }),
+    NegotiateProtocolVersion: (state, event) => to({ ...state, greeting: negotiate(state, event), negotiated: true }),
 
     AuthenticationOk: (state) => {
       admit(state.attempt, 'none')
@@ -144,7 +144,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       admit(state.attempt, 'password')
       checkUnbound(state.attempt)
       checkPassword(state.attempt, 'password')
-      if (state.tls === null && !state.attempt.allowCleartextPassword) {
+      if (state.greeting.tls === null && !state.attempt.allowCleartextPassword) {
         throw new Fault({
           kind: 'policy',
           what: 'the server asked for the password in the clear, on a connection without TLS; it was not sent',
@@ -163,7 +163,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     },
 
     AuthenticationSASL: (state, { mechanisms }) => {
-      const { attempt } = state
+      const { attempt, greeting } = state
       admit(attempt, 'scram-sha-256')
       const { mechanism, binding } = choose(state, mechanisms)
       const keys = keysOf(attempt)
@@ -171,13 +171,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       const start = beginScram(attempt.clientNonce, mechanism, binding)
       const iterations = iterationsOf(attempt)
       return {
-        state: {
-          name: 'AwaitingSaslChallenge',
-          start,
-          keys,
-          iterations,
-          ...greetingOf(state),
-        },
+        state: { name: 'AwaitingSaslChallenge', start, keys, iterations, greeting },
         effects: [send({ type: 'SASLInitialResponse', mechanism, data: clientFirst(start) })],
       }
     },
@@ -188,14 +182,14 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingSaslOffer: {
-    NegotiateProtocolVersion: (state, event) => to({ ...state, ...negotiate(state, event), negotiated: true }),
+    NegotiateProtocolVersion: (state, event) => to({ ...state, greeting: negotiate(state, event), negotiated: true }),
 
     AuthenticationSASL: (state, { mechanisms }) => {
-      const { attempt, guess, start, keys } = state
+      const { attempt, guess, start, keys, greeting } = state
       const { mechanism, binding } = choose(state, mechanisms)
       if (mechanism !== guess.mechanism || binding.flag !== guess.binding.flag) throw misguessed(state, mechanism)
       const iterations = iterationsOf(attempt)
-      return to({ name: 'AwaitingSaslChallenge', start, keys, iterations, ...greetingOf(state) })
+      return to({ name: 'AwaitingSaslChallenge', start, keys, iterations, greeting })
     },
 
     AuthenticationOk: (state) => {
@@ -217,10 +211,10 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 
   AwaitingPassword: {
     PasswordFetched: (state, { password }) => {
-      const { request } = state
+      const { request, greeting } = state
       const answer = request.method === 'md5' ? answerMd5(request.user, password, request.salt) : password.reveal()
       return {
-        state: { name: 'AwaitingVerdict', authenticationMethod: request.method, ...greetingOf(state) },
+        state: { name: 'AwaitingVerdict', authenticationMethod: request.method, greeting },
         effects: [send({ type: 'PasswordMessage', password: answer })],
       }
     },
@@ -228,10 +222,10 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 
   AwaitingSaslChallenge: {
     AuthenticationSASLContinue: (state, { data }) => {
-      const { start, keys, iterations } = state
+      const { start, keys, iterations, greeting } = state
       const challenge = readChallenge(start, data, iterations)
       return {
-        state: { name: 'AwaitingSaslPassword', challenge, ...greetingOf(state) },
+        state: { name: 'AwaitingSaslPassword', challenge, greeting },
         effects: [keys === null ? { do: 'fetchPassword' } : { do: 'useKeys', keys }],
       }
     },
@@ -239,9 +233,10 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 
   AwaitingSaslPassword: {
     PasswordFetched: (state, { password }) => {
-      const { salt, iterations } = state.challenge
+      const { challenge, greeting } = state
+      const { salt, iterations } = challenge
       return {
-        state: { ...state, name: 'DerivingSaslKey' },
+        state: { name: 'DerivingSaslKey', challenge, greeting },
         effects: [{ do: 'deriveKey', password: new Secret(normalizePassword(password.reveal())), salt, iterations }],
       }
     },
@@ -255,8 +250,9 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
 
   AwaitingSaslOutcome: {
     AuthenticationSASLFinal: (state, { data }) => {
-      verifyOutcome(state.serverSignature, data)
-      return to({ name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', ...greetingOf(state) })
+      const { serverSignature, greeting } = state
+      verifyOutcome(serverSignature, data)
+      return to({ name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', greeting })
     },
   },
 
@@ -265,11 +261,12 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
   },
 
   AwaitingReady: {
-    ParameterStatus: (state, event) => to({ ...state, parameters: addParameter(state, event) }),
+    ParameterStatus: (state, event) => to(awaitReady(state, { parameters: addParameter(state, event) })),
 
     BackendKeyData: (state, { processId, secretKey }) => {
+      const { protocolVersion } = state.greeting
       const [min, max] =
-        state.protocolVersion === '3.0'
+        protocolVersion === '3.0'
           ? [LIMITS.cancelKeyBytes30, LIMITS.cancelKeyBytes30]
           : [LIMITS.cancelKeyBytesMin32, LIMITS.cancelKeyBytesMax32]
       if (secretKey.length < min || secretKey.length > max) {
@@ -278,7 +275,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
           message: 'BackendKeyData',
           field: 'secretKey',
           offset: 4,
-          problem: `expected ${min === max ? min : `${min} to ${max}`} bytes under protocol ${state.protocolVersion}, got ${secretKey.length}`,
+          problem: `expected ${min === max ? min : `${min} to ${max}`} bytes under protocol ${protocolVersion}, got ${secretKey.length}`,
         })
       }
       // One backend has one key. Nothing else would end a flood of them but the deadline.
@@ -289,13 +286,25 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
           received: 'a second one',
         })
       }
-      return to({ ...state, backendKeyData: { processId, secretKey } })
+      return to(awaitReady(state, { backendKeyData: { processId, secretKey } }))
     },
 
-    NotificationResponse: (state) => to({ ...state, notifications: addNotification(state) }),
+    NotificationResponse: (state) => to(awaitReady(state, { notifications: addNotification(state) })),
 
-    ReadyForQuery: (state, { status }) =>
-      to({ ...state, name: 'CheckingSession', transactionStatus: status, answer: null }),
+    // By name here and below, for the same reason as in awaitReady.
+    ReadyForQuery: (state, { status }) => {
+      const { greeting, authenticationMethod, parameters, backendKeyData, notifications } = state
+      return to({
+        name: 'CheckingSession',
+        greeting,
+        authenticationMethod,
+        parameters,
+        backendKeyData,
+        notifications,
+        transactionStatus: status,
+        answer: null,
+      })
+    },
   },
 
   CheckingSession: {
@@ -304,13 +313,23 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
       effects: [send({ type: 'Query', query: question })],
     }),
 
-    AcceptSession: ({ answer, ...state }) => {
-      const mismatch = findMismatch(state.sessionWanted, state.parameters, answer)
+    AcceptSession: (state) => {
+      const { greeting, authenticationMethod, parameters, backendKeyData, notifications, transactionStatus } = state
+      const { sessionWanted } = greeting
+      const mismatch = findMismatch(sessionWanted, parameters, state.answer)
       if (mismatch !== null) {
         const what = 'target_session_attrs'
-        throw new Fault({ kind: 'incompatible', what, offered: [mismatch], supported: [state.sessionWanted] })
+        throw new Fault({ kind: 'incompatible', what, offered: [mismatch], supported: [sessionWanted] })
       }
-      return to({ ...state, name: 'Ready' })
+      return to({
+        name: 'Ready',
+        greeting,
+        authenticationMethod,
+        parameters,
+        backendKeyData,
+        notifications,
+        transactionStatus,
+      })
     },
   },
 
@@ -338,7 +357,7 @@ const TRANSITIONS: Transitions<typeof TABLE, State, Event, Effect> = {
     ParameterStatus: (state, event) => {
       const parameters = addParameter(state, event)
       // A server that is promoted meanwhile says so. The row was true when it was sent, this is true now: #PROTOCOL-ASYNC.
-      const answer = isDecidedBy(event.name, state.sessionWanted, parameters) ? null : state.answer
+      const answer = isDecidedBy(event.name, state.greeting.sessionWanted, parameters) ? null : state.answer
       return to({ ...state, parameters, answer })
     },
 
@@ -370,11 +389,12 @@ const ANYWHERE: Everywhere<typeof EVERYWHERE, State, Event, Effect> = {
   },
 
   NoticeResponse: (state, event) => {
-    if (!('notices' in state)) {
+    if (!('greeting' in state)) {
       throw new Fault({ kind: 'misbehaved', expected: ['silence until we have spoken'], received: event.type })
     }
-    bound('NoticeResponse messages before ReadyForQuery', state.notices.length + 1, LIMITS.startupNoticesMax)
-    return to({ ...state, notices: [...state.notices, readReport(event)] })
+    const { greeting } = state
+    bound('NoticeResponse messages before ReadyForQuery', greeting.notices.length + 1, LIMITS.startupNoticesMax)
+    return to({ ...state, greeting: { ...greeting, notices: [...greeting.notices, readReport(event)] } })
   },
 
   TransportLost: (state, { code, detail }) => to(fail(state, { kind: 'lost', code, detail })),
@@ -413,7 +433,7 @@ function fetchPassword(
   request: StateOf<'AwaitingPassword'>['request'],
 ): Step<StateOf<'AwaitingPassword'>, Effect> {
   return {
-    state: { name: 'AwaitingPassword', request, ...greetingOf(state) },
+    state: { name: 'AwaitingPassword', request, greeting: state.greeting },
     effects: [{ do: 'fetchPassword' }],
   }
 }
@@ -422,12 +442,14 @@ function prove(
   state: StateOf<'AwaitingSaslPassword' | 'DerivingSaslKey'>,
   keys: ScramKeys,
 ): Step<StateOf<'AwaitingSaslOutcome'>, Effect> {
-  const { clientFinal, serverSignature } = proveScram(state.challenge, keys)
+  const { challenge, greeting } = state
+  const { clientFinal, serverSignature } = proveScram(challenge, keys)
+  const { earlyQuery } = greeting
   return {
-    state: { name: 'AwaitingSaslOutcome', serverSignature, ...greetingOf(state) },
+    state: { name: 'AwaitingSaslOutcome', serverSignature, greeting },
     effects: [
       send({ type: 'SASLResponse', data: clientFinal }),
-      ...(state.earlyQuery === null ? [] : [send({ type: 'Query', query: state.earlyQuery })]),
+      ...(earlyQuery === null ? [] : [send({ type: 'Query', query: earlyQuery })]),
     ],
   }
 }

@@ -5,7 +5,7 @@
 import { beginScram } from '../../../src/auth/scram.ts'
 import { Secret } from '../../../src/auth/secret.ts'
 import type { EventName, EventOf } from '../../../src/state/handshake/events.ts'
-import type { Attempt, State, StateOf, TlsFacts } from '../../../src/state/handshake/states.ts'
+import type { Attempt, Greeting, State, StateOf, TlsFacts } from '../../../src/state/handshake/states.ts'
 import type { StateName } from '../../../src/state/handshake/table.ts'
 
 export const ATTEMPT: Attempt = {
@@ -50,7 +50,7 @@ const greeting = {
   earlyQuery: null,
 } as const
 const introduction = {
-  ...greeting,
+  greeting,
   authenticationMethod: 'scram-sha-256',
   parameters: [],
   backendKeyData: null,
@@ -67,6 +67,11 @@ const challenge = {
   iterations: 4096,
 }
 const keys = { clientKey: new Uint8Array(32).fill(1), serverKey: new Uint8Array(32).fill(2) }
+
+/** The state, where something else was said or wanted since the StartupMessage. */
+export function greeted<S extends { readonly greeting: Greeting }>(state: S, changes: Partial<Greeting>): S {
+  return { ...state, greeting: { ...state.greeting, ...changes } }
+}
 
 /** The answer to the session check comes in one order: here each message meets the moment at which it is lawful. */
 const HEARD_BEFORE: Partial<Record<EventName, StateOf<'AwaitingSessionCheck'>['heard']>> = {
@@ -89,7 +94,7 @@ export const STATES: { readonly [S in StateName]: StateOf<S> } = {
   Connected: { name: 'Connected', attempt: ATTEMPT, tls: null, tlsRefused: false },
   AwaitingTlsReply: { name: 'AwaitingTlsReply', attempt: ATTEMPT },
   SecuringTransport: { name: 'SecuringTransport', attempt: ATTEMPT },
-  AwaitingAuthentication: { name: 'AwaitingAuthentication', attempt: ATTEMPT, negotiated: false, ...greeting },
+  AwaitingAuthentication: { name: 'AwaitingAuthentication', attempt: ATTEMPT, negotiated: false, greeting },
   AwaitingSaslOffer: {
     name: 'AwaitingSaslOffer',
     attempt: ATTEMPT,
@@ -97,20 +102,20 @@ export const STATES: { readonly [S in StateName]: StateOf<S> } = {
     guess: { mechanism: 'SCRAM-SHA-256', binding: { flag: 'n' } },
     start,
     keys: null,
-    ...greeting,
+    greeting,
   },
-  AwaitingPassword: { name: 'AwaitingPassword', request: { method: 'password' }, ...greeting },
+  AwaitingPassword: { name: 'AwaitingPassword', request: { method: 'password' }, greeting },
   AwaitingSaslChallenge: {
     name: 'AwaitingSaslChallenge',
     start,
     keys: null,
     iterations: { min: 1, max: 100_000 },
-    ...greeting,
+    greeting,
   },
-  AwaitingSaslPassword: { name: 'AwaitingSaslPassword', challenge, ...greeting },
-  DerivingSaslKey: { name: 'DerivingSaslKey', challenge, ...greeting },
-  AwaitingSaslOutcome: { name: 'AwaitingSaslOutcome', serverSignature: SERVER_SIGNATURE, ...greeting },
-  AwaitingVerdict: { name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', ...greeting },
+  AwaitingSaslPassword: { name: 'AwaitingSaslPassword', challenge, greeting },
+  DerivingSaslKey: { name: 'DerivingSaslKey', challenge, greeting },
+  AwaitingSaslOutcome: { name: 'AwaitingSaslOutcome', serverSignature: SERVER_SIGNATURE, greeting },
+  AwaitingVerdict: { name: 'AwaitingVerdict', authenticationMethod: 'scram-sha-256', greeting },
   AwaitingReady: { name: 'AwaitingReady', ...introduction },
   CheckingSession: { name: 'CheckingSession', ...introduction, transactionStatus: 'I', answer: 'f' },
   AwaitingSessionCheck: {

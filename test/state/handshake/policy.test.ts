@@ -15,7 +15,7 @@ import {
   nextMove,
 } from '../../../src/state/handshake/policy.ts'
 import { type StateName, TABLE } from '../../../src/state/handshake/table.ts'
-import { ATTEMPT, STATES, TLS } from './examples.ts'
+import { ATTEMPT, greeted, STATES, TLS } from './examples.ts'
 
 const refused: Failure = { kind: 'refused', severity: 'FATAL', sqlstate: '28000', message: 'no', fields: new Map() }
 const lost: Failure = { kind: 'lost', code: 'ECONNRESET', detail: '' }
@@ -58,7 +58,7 @@ describe('the other moves of our own', () => {
     expect(nextMove(unknown)).toEqual({ type: 'AskSession', question: 'SELECT pg_catalog.pg_is_in_recovery()' })
     expect(nextMove({ ...unknown, answer: 'f' })).toEqual({ type: 'AcceptSession' })
     expect(nextMove({ ...unknown, parameters: [['in_hot_standby', 'off']] })).toEqual({ type: 'AcceptSession' })
-    expect(nextMove({ ...unknown, sessionWanted: 'any' })).toEqual({ type: 'AcceptSession' })
+    expect(nextMove(greeted(unknown, { sessionWanted: 'any' }))).toEqual({ type: 'AcceptSession' })
   })
 })
 

@@ -3,7 +3,7 @@ import type { Event } from '../../../src/state/handshake/events.ts'
 import { findMismatch, questionFor, type SessionWanted } from '../../../src/state/handshake/session-wanted.ts'
 import type { State, StateOf } from '../../../src/state/handshake/states.ts'
 import { handshake } from '../../../src/state/handshake/transitions.ts'
-import { EVENTS, STATES } from './examples.ts'
+import { EVENTS, greeted, STATES } from './examples.ts'
 
 const signal = new AbortController().signal
 const WANTED: readonly SessionWanted[] = ['any', 'read-write', 'read-only', 'primary', 'standby']
@@ -95,7 +95,7 @@ describe('the session check', () => {
   })
 
   it('ends in incompatible at the wrong kind of server, and says what it is', () => {
-    expect(play(candidate({ sessionWanted: 'standby', answer: 'f' }), EVENTS.AcceptSession)).toEqual({
+    expect(play(greeted(candidate({ answer: 'f' }), { sessionWanted: 'standby' }), EVENTS.AcceptSession)).toEqual({
       name: 'Failed',
       phase: 'CheckingSession',
       failure: {
@@ -141,14 +141,14 @@ describe('the session check', () => {
     'lets %s replace the answer if it decides',
     (_what, sessionWanted, known, answer, [name, value], kept) => {
       const parameters = known.map((one) => [one, 'on'] as const)
-      const answered = { ...asked, sessionWanted, parameters, heard: 'DataRow', answer } as const
+      const answered = { ...greeted(asked, { sessionWanted }), parameters, heard: 'DataRow', answer } as const
       expect(play(answered, { type: 'ParameterStatus', name, value })).toMatchObject({ answer: kept })
     },
   )
 
   it('lets the row replace a report that came before it', () => {
     const report = { type: 'ParameterStatus', name: 'in_hot_standby', value: 'on' } as const
-    const primary = { ...asked, sessionWanted: 'primary' } as const
+    const primary = greeted(asked, { sessionWanted: 'primary' })
     expect(play(primary, report, RowDescription, DataRow)).toMatchObject({ answer: 'f' })
   })
 
@@ -157,7 +157,7 @@ describe('the session check', () => {
     const row = { type: 'DataRow', values: [Buffer.from('t')] } as const
     const wants = (sessionWanted: SessionWanted) =>
       play(
-        { ...asked, sessionWanted, parameters: [] },
+        { ...greeted(asked, { sessionWanted }), parameters: [] },
         ...[RowDescription, row, CommandComplete, promoted, ReadyForQuery, EVENTS.AcceptSession],
       ).name
     expect([wants('primary'), wants('standby')]).toEqual(['Ready', 'Failed'])

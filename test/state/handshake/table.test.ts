@@ -19,7 +19,7 @@ function target(stateName: StateName, eventName: EventName): string | null {
   const row: Readonly<Record<string, string>> = TABLE[stateName]
   if (row[eventName] !== undefined) return row[eventName]
   if (isEnd(TABLE, stateName)) return null
-  if (eventName === 'NoticeResponse') return 'notices' in STATES[stateName] ? stateName : null
+  if (eventName === 'NoticeResponse') return 'greeting' in STATES[stateName] ? stateName : null
   return eventName in EVERYWHERE ? 'Failed' : null
 }
 

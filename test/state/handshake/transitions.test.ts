@@ -8,7 +8,7 @@ import type { Event, EventOf } from '../../../src/state/handshake/events.ts'
 import { begin, nextMove } from '../../../src/state/handshake/policy.ts'
 import type { Attempt, State, StateOf } from '../../../src/state/handshake/states.ts'
 import { handshake } from '../../../src/state/handshake/transitions.ts'
-import { ATTEMPT, EVENTS, STATES, TLS } from './examples.ts'
+import { ATTEMPT, EVENTS, greeted, STATES, TLS } from './examples.ts'
 
 const signal = new AbortController().signal
 
@@ -41,7 +41,7 @@ describe('the start', () => {
     const resolved = handshake.step(STATES.ResolvingHost, EVENTS.HostResolved, signal)
     expect(resolved.effects).toEqual([{ do: 'dial', addresses }])
     const { state, effects } = handshake.step(STATES.Connected, { type: 'SendStartup' }, signal)
-    expect(state.protocolVersion).toBe('3.2')
+    expect(state.greeting.protocolVersion).toBe('3.2')
     expect(effects).toEqual([
       {
         do: 'send',
@@ -65,7 +65,11 @@ describe('NegotiateProtocolVersion', () => {
 
   it('lowers 3.2 to 3.0', () => {
     const { state } = handshake.receive(asked(), negotiate(0x0003_0000), signal)
-    expect(state).toMatchObject({ name: 'AwaitingAuthentication', protocolVersion: '3.0', negotiated: true })
+    expect(state).toMatchObject({
+      name: 'AwaitingAuthentication',
+      greeting: { protocolVersion: '3.0' },
+      negotiated: true,
+    })
   })
 
   it.each([
@@ -80,7 +84,7 @@ describe('NegotiateProtocolVersion', () => {
   })
 
   it('is refused under 3.0, below which there is nothing', () => {
-    const state = { ...asked(), protocolVersion: '3.0' } as const
+    const state = greeted(asked(), { protocolVersion: '3.0' })
     expect(failureAfter(state, negotiate(0x0003_0000))).toMatchObject({ kind: 'misbehaved' })
   })
 
@@ -162,7 +166,7 @@ describe('TLS', () => {
   })
 
   it('lets a password leave in the clear', () => {
-    const state = { ...asked({ allowCleartextPassword: false }), tls: TLS }
+    const state = greeted(asked({ allowCleartextPassword: false }), { tls: TLS })
     const { effects } = handshake.receive(state, EVENTS.AuthenticationCleartextPassword, signal)
     expect(effects).toEqual([{ do: 'fetchPassword' }])
   })
@@ -179,7 +183,7 @@ describe('TLS', () => {
     ]
     const startup: State = handshake.step(inTls, EVENTS.SendStartup, signal).state
     const ready = events.reduce<State>((state, event) => handshake.receive(state, event, signal).state, startup)
-    expect(ready).toMatchObject({ name: 'Ready', tls: TLS })
+    expect(ready).toMatchObject({ name: 'Ready', greeting: { tls: TLS } })
   })
 })
 
@@ -235,10 +239,8 @@ describe('require_auth', () => {
 
 describe('channel binding', () => {
   const certificate = readFileSync(new URL('../../auth/certificates/rsa-sha256.der', import.meta.url))
-  const inTls = (channelBinding: Attempt['channelBinding'], serverCertificate: Uint8Array | null = certificate) => ({
-    ...asked({ channelBinding }),
-    tls: { ...TLS, serverCertificate },
-  })
+  const inTls = (channelBinding: Attempt['channelBinding'], serverCertificate: Uint8Array | null = certificate) =>
+    greeted(asked({ channelBinding }), { tls: { ...TLS, serverCertificate } })
   const offer = (...mechanisms: string[]) => ({ type: 'AuthenticationSASL', mechanisms }) as const
   const firstMessage = (state: State, event: Event) => {
     const [effect] = handshake.receive(state, event, signal).effects
@@ -305,8 +307,7 @@ describe('SCRAM that begins unasked', () => {
   const remembered = (): StateOf<'AwaitingSaslOffer'> => begun({ requireAuth: null, remembered: 'SCRAM-SHA-256' })
   const endPoint = { flag: 'p', data: Buffer.alloc(32, 5) } as const
   const bound = (channelBinding: Attempt['channelBinding']): StateOf<'AwaitingSaslOffer'> => ({
-    ...begun({ channelBinding }),
-    tls: { ...TLS, serverCertificate: certificate },
+    ...greeted(begun({ channelBinding }), { tls: { ...TLS, serverCertificate: certificate } }),
     guess: { mechanism: 'SCRAM-SHA-256-PLUS', binding: endPoint },
   })
 
@@ -406,13 +407,13 @@ describe('SCRAM that begins unasked', () => {
   })
 
   it("is a wrong guess if it began with 'n' where 'y' is due: the offer may have been taken out on the way", () => {
-    const inTls = { ...begun(), tls: TLS }
+    const inTls = greeted(begun(), { tls: TLS })
     expect(failureAfter(inTls, offer('SCRAM-SHA-256'))).toMatchObject({ kind: 'incompatible' })
   })
 
   it('lets the version be negotiated, once', () => {
     const { state } = handshake.receive(begun(), EVENTS.NegotiateProtocolVersion, signal)
-    expect(state).toMatchObject({ name: 'AwaitingSaslOffer', protocolVersion: '3.0', negotiated: true })
+    expect(state).toMatchObject({ name: 'AwaitingSaslOffer', greeting: { protocolVersion: '3.0' }, negotiated: true })
     expect(failureAfter(state, EVENTS.NegotiateProtocolVersion)).toMatchObject({ kind: 'misbehaved' })
   })
 })
@@ -420,7 +421,7 @@ describe('SCRAM that begins unasked', () => {
 describe('a first query', () => {
   it("leaves behind SCRAM's last message, in the same flight, and once", () => {
     const keysDerived = handshake.step(
-      { ...STATES.DerivingSaslKey, earlyQuery: 'select 1' },
+      greeted(STATES.DerivingSaslKey, { earlyQuery: 'select 1' }),
       EVENTS.SaslKeyDerived,
       signal,
     )
@@ -429,7 +430,7 @@ describe('a first query', () => {
       { do: 'send', message: { type: 'Query', query: 'select 1' } },
     ])
     const keysGiven = handshake.step(
-      { ...STATES.AwaitingSaslPassword, earlyQuery: 'select 1' },
+      greeted(STATES.AwaitingSaslPassword, { earlyQuery: 'select 1' }),
       EVENTS.SaslKeysGiven,
       signal,
     )
@@ -452,19 +453,19 @@ describe('a first query', () => {
         (now, event) => handshake.receive(now, event, signal).state,
         connected,
       )
-      expect(state).toMatchObject({ name: 'AwaitingSaslOutcome', earlyQuery: 'select 1' })
+      expect(state).toMatchObject({ name: 'AwaitingSaslOutcome', greeting: { earlyQuery: 'select 1' } })
     }
     const ready = [EVENTS.AuthenticationOk, EVENTS.ReadyForQuery, EVENTS.AcceptSession].reduce<State>(
       (now, event) => handshake.receive(now, event, signal).state,
-      { ...STATES.AwaitingVerdict, earlyQuery: 'select 1', sessionWanted: 'any' },
+      greeted(STATES.AwaitingVerdict, { earlyQuery: 'select 1', sessionWanted: 'any' }),
     )
-    expect(ready).toMatchObject({ name: 'Ready', earlyQuery: 'select 1' })
+    expect(ready).toMatchObject({ name: 'Ready', greeting: { earlyQuery: 'select 1' } })
   })
 
   it.each(['AuthenticationCleartextPassword', 'AuthenticationMD5Password'] as const)(
     'does not leave after %s',
     (type) => {
-      const asking = { ...asked(), earlyQuery: 'select 1' }
+      const asking = greeted(asked(), { earlyQuery: 'select 1' })
       const { state } = handshake.receive(asking, EVENTS[type], signal)
       expect(handshake.receive(state, EVENTS.PasswordFetched, signal).effects).toMatchObject([
         { do: 'send', message: { type: 'PasswordMessage' } },
@@ -623,7 +624,7 @@ describe('before ReadyForQuery', () => {
     ['3.2', 257],
   ] as const)('under %s a key of %i bytes is malformed', (protocolVersion, length) => {
     const event = { type: 'BackendKeyData', processId: 1, secretKey: Buffer.alloc(length) } as const
-    expect(failureAfter({ ...STATES.AwaitingReady, protocolVersion }, event)).toMatchObject({
+    expect(failureAfter(greeted(STATES.AwaitingReady, { protocolVersion }), event)).toMatchObject({
       kind: 'malformed',
       message: 'BackendKeyData',
       field: 'secretKey',
@@ -636,7 +637,7 @@ describe('before ReadyForQuery', () => {
     ['3.2', 256],
   ] as const)('under %s a key of %i bytes is taken', (protocolVersion, length) => {
     const event = { type: 'BackendKeyData', processId: 1, secretKey: Buffer.alloc(length) } as const
-    expect(handshake.receive({ ...STATES.AwaitingReady, protocolVersion }, event, signal).state.name).toBe(
+    expect(handshake.receive(greeted(STATES.AwaitingReady, { protocolVersion }), event, signal).state.name).toBe(
       'AwaitingReady',
     )
   })
@@ -700,20 +701,42 @@ describe('before ReadyForQuery', () => {
   ] as const)('keeps notices in %s, and bounds them', (name) => {
     const state = repeat(EVENTS.NoticeResponse, LIMITS.startupNoticesMax, STATES[name])
     expect(state).toMatchObject({ name })
-    expect('notices' in state && state.notices.length).toBe(LIMITS.startupNoticesMax)
+    expect('greeting' in state && state.greeting.notices.length).toBe(LIMITS.startupNoticesMax)
     expect(repeat(EVENTS.NoticeResponse, 1, state)).toMatchObject({ name: 'Failed', failure: { kind: 'limit' } })
   })
 
   it('carries notices from the greeting to the end', () => {
     const { state } = handshake.receive(STATES.AwaitingAuthentication, EVENTS.NoticeResponse, signal)
     const inside = handshake.receive(state, EVENTS.AuthenticationOk, signal).state
-    const checking = handshake.receive(inside, EVENTS.ReadyForQuery, signal).state
-    expect(
-      handshake.receive({ ...checking, sessionWanted: 'any' } as State, EVENTS.AcceptSession, signal).state,
-    ).toMatchObject({
+    const checking = handshake.receive(inside, EVENTS.ReadyForQuery, signal).state as StateOf<'CheckingSession'>
+    const anySession = greeted(checking, { sessionWanted: 'any' })
+    expect(handshake.receive(anySession, EVENTS.AcceptSession, signal).state).toMatchObject({
       name: 'Ready',
-      notices: [{ severity: 'FATAL', sqlstate: '57P03' }],
+      greeting: { notices: [{ severity: 'FATAL', sqlstate: '57P03' }] },
     })
+  })
+
+  it('keeps what it was told of the session, whatever is told next', () => {
+    const told = [
+      EVENTS.NotificationResponse,
+      EVENTS.ParameterStatus,
+      EVENTS.BackendKeyData,
+      EVENTS.NotificationResponse,
+    ]
+    const state = [...told, EVENTS.ReadyForQuery].reduce<State>(
+      (now, event) => handshake.receive(now, event, signal).state,
+      greeted(STATES.AwaitingReady, { sessionWanted: 'any' }),
+    )
+    const { type: _key, ...backendKeyData } = EVENTS.BackendKeyData
+    const { name, value } = EVENTS.ParameterStatus
+    const facts = {
+      authenticationMethod: 'scram-sha-256',
+      parameters: [[name, value]],
+      backendKeyData,
+      notifications: 2,
+    }
+    expect(state).toMatchObject({ name: 'CheckingSession', ...facts })
+    expect(handshake.receive(state, EVENTS.AcceptSession, signal).state).toMatchObject({ name: 'Ready', ...facts })
   })
 
   it('tells what the server said when it refuses', () => {
@@ -743,13 +766,13 @@ describe('a refusal where protocol 3.2 was asked for', () => {
   it.each(['AwaitingAuthentication', 'AwaitingSaslOffer', 'AwaitingReady'] as const)(
     'is met in %s with advice, if it is what poolers say that do not know it',
     (name) => {
-      const state = { ...STATES[name], protocolVersion: '3.2' } as State
+      const state = greeted(STATES[name], { protocolVersion: '3.2' })
       expect(['08P01', 'XX000', '28P01'].map((sqlstate) => adviceTo(state, sqlstate))).toEqual([
         advice,
         advice,
         undefined,
       ])
-      expect(adviceTo({ ...state, protocolVersion: '3.0' } as State, '08P01')).toBeUndefined()
+      expect(adviceTo(greeted(state, { protocolVersion: '3.0' }), '08P01')).toBeUndefined()
     },
   )
 

@@ -23,13 +23,13 @@ describe('a generated handshake', () => {
         const { state } = play(handshake, handshake.flights)
         expect(state).toMatchObject({
           name: 'Ready',
-          protocolVersion: handshake.negotiated,
+          greeting: { protocolVersion: handshake.negotiated },
           parameters: handshake.profile.parameters,
           authenticationMethod: handshake.profile.method === 'trust' ? 'none' : handshake.profile.method,
         })
         if (state.name !== 'Ready') return
-        expect(state.tls !== null).toBe(handshake.isSecured)
-        expect(state.notices).toHaveLength(handshake.profile.notices.length)
+        expect(state.greeting.tls !== null).toBe(handshake.isSecured)
+        expect(state.greeting.notices).toHaveLength(handshake.profile.notices.length)
         const key = state.backendKeyData?.secretKey
         expect(key?.length).toBe(
           handshake.profile.pooler === 'keyless' ? undefined : handshake.negotiated === '3.0' ? 4 : 32,
