@@ -80,6 +80,8 @@ export interface Failed {
   readonly cause: unknown
 }
 
+type Message = Extract<Effect, { do: 'send' }>['message']
+
 interface Step {
   readonly state: State
   readonly effects: readonly Effect[]
@@ -141,11 +143,12 @@ export async function makeAttempt(
     let step: Step = { state: since, effects: asked }
     do {
       let event: Event | null = nextMove(step.state)
-      if (step.effects.length > 0) {
-        const flight = step.effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []))
-        for (const effect of step.effects) if (effect.do !== 'send') event = (await perform(effect)) ?? event
-        if (flight.length > 0) event = (await send(flight)) ?? event
+      const flight: Message[] = []
+      for (const effect of step.effects) {
+        if (effect.do === 'send') flight.push(effect.message)
+        else event = (await perform(effect)) ?? event
       }
+      if (flight.length > 0) event = (await send(flight)) ?? event
       event ??= received(since.name) ?? (await next(since.name))
       step = handshake.receive(step.state, event, signal)
       if (step.state.name === 'Failed') throw failed(step.state)
@@ -201,8 +204,9 @@ export async function makeAttempt(
           return { type: 'TlsEstablished', tls }
         }
         case 'deriveKey': {
-          const keys = await runtime.deriveKeys({ ...effect, remember: settings.keyCache }, signal)
-          return { type: 'SaslKeyDerived', keys }
+          const { salt, iterations } = effect
+          const input = { password: effect.password, salt, iterations, remember: settings.keyCache }
+          return { type: 'SaslKeyDerived', keys: await runtime.deriveKeys(input, signal) }
         }
         case 'useKeys':
           return { type: 'SaslKeysGiven', keys: effect.keys }
@@ -219,7 +223,7 @@ export async function makeAttempt(
     return settings.loadBalanceHosts === 'random' ? shuffle(addresses, runtime.randomBytes) : addresses
   }
 
-  async function send(flight: readonly Extract<Effect, { do: 'send' }>['message'][]): Promise<Event | null> {
+  async function send(flight: readonly Message[]): Promise<Event | null> {
     for (const message of flight) told.push(...secretsOf(message))
     try {
       // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
@@ -242,8 +246,12 @@ export async function makeAttempt(
     return owed === null && reading === null && name !== 'AwaitingTlsReply' ? opened(wire).take() : null
   }
 
+  function next(name: StateName): Promise<Event> {
+    return owed === null && reading === null ? listen(name) : either(name)
+  }
+
   /** Whichever comes first: the server's next message, or what is owed to us. */
-  async function next(name: StateName): Promise<Event> {
+  async function either(name: StateName): Promise<Event> {
     reading ??= listen(name)
     // Whoever loses the race may fail unheard: the attempt is over then.
     for (const waiting of [owed, reading]) waiting?.catch(() => {})

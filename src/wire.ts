@@ -57,7 +57,10 @@ export class Wire {
     for (;;) {
       const message = this.take()
       if (message !== null) return message
-      if (!(await this.fill(signal))) return null
+      // As in fill, without a promise of its own.
+      const chunk = await this.#transport.read(signal)
+      if (chunk === null) return null
+      this.#reader.push(chunk)
     }
   }
 
@@ -102,20 +105,17 @@ export class Wire {
 
   /** In one flight. Throws TransportError, `signal.reason`, and RangeError for a message that cannot be sent. */
   async send(messages: readonly (StartupPacket | FrontendMessage)[], signal: AbortSignal): Promise<void> {
-    const flight = messages.map((message) => {
-      const bytes = isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
-      return { message, bytes }
-    })
+    // All of them before one is noted: what cannot be sent was not sent.
+    const parts = messages.map(encode)
     this.#isListening = false
-    for (const { message, bytes } of flight) {
+    for (const [index, message] of messages.entries()) {
+      const bytes = parts[index] as Buffer
       this.#note?.('sent', message.type, bytes.length)
       this.#witness?.({ direction: 'sent', name: message.type, bytes, message, flight: this.#flights })
     }
     this.#flights += 1
-    const [first] = flight
-    const bytes =
-      flight.length === 1 && first !== undefined ? first.bytes : Buffer.concat(flight.map((one) => one.bytes))
-    await this.#transport.write(bytes, signal)
+    const [only] = parts
+    await this.#transport.write(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts), signal)
   }
 
   destroy(): void {
@@ -154,6 +154,10 @@ function wholeOf({ tag, body, lengthBytes }: Frame): Buffer {
 /** What has no name is called by its first byte. */
 function quoted(bytes: Buffer): string {
   return `'${printable(bytes.toString('latin1', 0, 1))}'`
+}
+
+function encode(message: StartupPacket | FrontendMessage): Buffer {
+  return isStartup(message) ? encodeStartup(message) : encodeFrontend(message)
 }
 
 function isStartup(message: StartupPacket | FrontendMessage): message is StartupPacket {

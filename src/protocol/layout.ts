@@ -99,8 +99,17 @@ export function counted32<T>(of: Field<T>): Field<readonly T[]> {
 /** The value of the field that begins at `offset`, and where it ends. */
 export function readField<T>(of: Field<T>, body: Buffer, offset: number): { readonly value: T; readonly end: number } {
   const layout = layoutOf(of)
-  if (layout instanceof Fields) return layout.read(body, offset) as { value: T; end: number }
   return { value: layout.decode(body, offset) as T, end: offset + layout.getSpan(body, offset) }
+}
+
+/** The same for several fields as one (a struct), each of which becomes a property of `into`; the result is where they end. */
+export function readFields(
+  of: Field<Readonly<Record<string, unknown>>>,
+  body: Buffer,
+  offset: number,
+  into: Record<string, unknown>,
+): number {
+  return (layoutOf(of) as Fields).read(body, offset, into)
 }
 
 /** How many bytes a value takes. What cannot be sent is found here, before memory is taken for it; a list that
@@ -430,25 +439,26 @@ class Fields extends Structure implements Measured {
   }
 
   /** Every message comes through here, and not through the package: once, and without a closure for each field. */
-  read(body: Buffer, offset: number): { readonly value: Record<string, unknown>; readonly end: number } {
-    const value: Record<string, unknown> = {}
+  read(body: Buffer, offset: number, into: Record<string, unknown>): number {
     let end = offset
     let met = ''
     try {
       for (const { name, layout, constant } of this.#members) {
         met = name
         const one = layout.decode(body, end)
-        if (constant === undefined) value[name] = one
+        if (constant === undefined) into[name] = one
         end += layout.getSpan(body, end)
       }
     } catch (error) {
       throw placed(error, met)
     }
-    return { value, end }
+    return end
   }
 
   override decode(body: Buffer, offset: number): Record<string, unknown> {
-    return this.read(body, offset).value
+    const value = {}
+    this.read(body, offset, value)
+    return value
   }
 
   override encode(value: unknown, into: Buffer, offset: number): number {

@@ -5,7 +5,7 @@
  * Manual: #PROTOCOL-MESSAGE-FORMATS.
  */
 import { Fault } from './failure.ts'
-import { Bad, type Field, measureField, readField, type Shape, type Struct, struct, writeField } from './layout.ts'
+import { Bad, type Field, measureField, readFields, type Shape, type Struct, struct, writeField } from './layout.ts'
 
 /** A message of the protocol: its name in the manual, its tag, its fields. */
 export interface MessageLayout<N extends string = string, S extends Shape = Shape> {
@@ -41,10 +41,11 @@ export function message<const N extends string, S extends Shape>(
  */
 export function decodeBody<L extends MessageLayout>(layout: L, body: Buffer): MessageOf<L> {
   try {
-    const { value, end } = readField(layout.body, body, 0)
+    const value = { type: layout.name }
+    const end = readFields(layout.body, body, 0, value)
     // CVE-2022-41862: neither past the end of a message nor short of it.
     if (end !== body.length) throw new Bad(end, `${body.length - end} bytes follow the last field`)
-    return { type: layout.name, ...value } as MessageOf<L>
+    return value as MessageOf<L>
   } catch (error) {
     if (!(error instanceof Bad)) throw error
     throw new Fault({
