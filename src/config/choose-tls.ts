@@ -20,8 +20,9 @@ export function chooseTls(given: Given, hosts: readonly Endpoint[], surroundings
   const mode = hosts.every(({ transport }) => transport === 'unix') ? 'disable' : asked.mode
   if (mode === 'verify-full') checkNames(given)
   const nodeOptions = given.tls ?? null
-  const { rootCertificate, revocationList } = chooseTrust(given, mode, nodeOptions, surroundings)
-  const { certificateMode, certificate, key } = chooseCertificate(given, mode, nodeOptions, surroundings)
+  const findDefault = createFinder(mode, surroundings)
+  const { rootCertificate, revocationList } = chooseTrust(given, mode, nodeOptions, findDefault)
+  const { certificateMode, certificate, key } = chooseCertificate(given, mode, nodeOptions, findDefault, surroundings)
   // Name by name: spread out of four objects it takes Node as long as a hash.
   return {
     mode,
@@ -78,12 +79,12 @@ function chooseTrust(
   given: Given,
   mode: TlsSettings['mode'],
   nodeOptions: NodeTlsOptions | null,
-  surroundings: Surroundings,
+  findDefault: FindDefault,
 ): Pick<TlsSettings, 'rootCertificate' | 'revocationList'> {
-  const rootCertificate = given.sslrootcert ?? findDefault('root.crt', mode, surroundings)
+  const rootCertificate = given.sslrootcert ?? findDefault('root.crt')
   // libpq looks for revoked certificates only where it looks for trusted ones in a file.
   const hasFile = rootCertificate !== null && rootCertificate !== 'system'
-  const revocationList = given.sslcrl ?? (hasFile ? findDefault('root.crl', mode, surroundings) : null)
+  const revocationList = given.sslcrl ?? (hasFile ? findDefault('root.crl') : null)
   const verifies = mode === 'verify-ca' || mode === 'verify-full'
   if (verifies && rootCertificate === null && !holds(nodeOptions, 'ca')) {
     throw unusable(
@@ -99,11 +100,12 @@ function chooseCertificate(
   given: Given,
   mode: TlsSettings['mode'],
   nodeOptions: NodeTlsOptions | null,
+  findDefault: FindDefault,
   surroundings: Surroundings,
 ): Pick<TlsSettings, 'certificateMode' | 'certificate' | 'key'> {
   const certificateMode = given.sslcertmode ?? 'allow'
   if (certificateMode === 'disable') return { certificateMode, certificate: null, key: null }
-  const fallback = (file: string) => (holds(nodeOptions, 'cert', 'pfx') ? null : findDefault(file, mode, surroundings))
+  const fallback = (file: string) => (holds(nodeOptions, 'cert', 'pfx') ? null : findDefault(file))
   const certificate = given.sslcert ?? fallback('postgresql.crt')
   // A key is of no use without a certificate, so libpq does not look for one either.
   const key = given.sslkey ?? (certificate === null ? null : fallback('postgresql.key'))
@@ -127,13 +129,32 @@ function holds(nodeOptions: NodeTlsOptions | null, ...options: readonly string[]
 }
 
 /** One of the user's own files, if it exists and there may be TLS at all. */
-function findDefault(file: string, mode: TlsSettings['mode'], surroundings: Surroundings): string | null {
-  const path = mode === 'disable' ? null : nameDefault(file, surroundings)
-  return path !== null && surroundings.exists(path) ? path : null
+type FindDefault = (file: string) => string | null
+
+/** Most users have no directory for them: then that is looked at, once, and none of its files. */
+function createFinder(mode: TlsSettings['mode'], surroundings: Surroundings): FindDefault {
+  let directory: string | null | undefined
+  return (file) => {
+    if (mode === 'disable') return null
+    if (directory === undefined) {
+      const named = nameOwnDirectory(surroundings)
+      directory = named !== null && surroundings.exists(named) ? named : null
+    }
+    const path = inDirectory(directory, file)
+    return path !== null && surroundings.exists(path) ? path : null
+  }
+}
+
+function nameOwnDirectory(surroundings: Surroundings): string | null {
+  return nameOwnFile(surroundings, '.postgresql', 'postgresql')
 }
 
 function nameDefault(file: string, surroundings: Surroundings): string | null {
-  return nameOwnFile(surroundings, `.postgresql/${file}`, `postgresql/${file}`)
+  return inDirectory(nameOwnDirectory(surroundings), file)
+}
+
+function inDirectory(directory: string | null, file: string): string | null {
+  return directory && `${directory}/${file}`
 }
 
 function listFound(

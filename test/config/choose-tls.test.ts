@@ -177,6 +177,22 @@ describe("the user's own files", () => {
     expect(readTls({}, windows).rootCertificate).toBe('C:\\data/postgresql/root.crt')
   })
 
+  test('are not looked for where their directory is not, which is looked for once', () => {
+    const looks: string[] = []
+    const exists = (path: string) => looks.push(path) === 0
+    const tls = readTls({}, { ...machine(), exists })
+    expect(tls).toMatchObject({ rootCertificate: null, revocationList: null, certificate: null, key: null })
+    expect(looks).toEqual([home('').slice(0, -1)])
+  })
+
+  test('are looked for one by one where their directory is', () => {
+    const looks: string[] = []
+    const exists = (path: string) => looks.push(path) === 1
+    const tls = readTls({}, { ...machine(), exists })
+    expect(tls).toMatchObject({ rootCertificate: null, certificate: null })
+    expect(looks).toEqual([home('').slice(0, -1), home('root.crt'), home('postgresql.crt')])
+  })
+
   test('are not looked for without a home directory', () => {
     const homeless: Surroundings = { ...machine(), exists: () => true, homeDirectory: () => null }
     expect(readTls({}, homeless)).toMatchObject({ rootCertificate: null, certificate: null, key: null })

@@ -15,7 +15,7 @@ export function machine(
     userName: () => 'osuser',
     platform,
     isDirectory: (path) => directories.includes(path),
-    exists: (path) => files.includes(path),
+    exists: (path) => files.some((file) => file === path || file.startsWith(`${path}/`)),
     readText: (path) => texts[path] ?? null,
     homeDirectory: () => '/home/osuser',
   }
