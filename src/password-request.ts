@@ -32,9 +32,9 @@ export function passwordOf(
   whyNone: string | null = null,
 ): PasswordRequest {
   let asked: Promise<unknown> | undefined
-  // Of its own, since the connect may end in other ways than by its deadline.
-  const controller = new AbortController()
-  const onEnd = () => controller.abort(connectSignal.reason)
+  /** By which the function is told to stop. Of its own, since the connect may end in other ways than by its deadline. */
+  let controller: AbortController | undefined
+  const onEnd = () => controller?.abort(connectSignal.reason)
   return {
     exists: password !== null,
     isFunction: typeof password === 'function',
@@ -42,9 +42,11 @@ export function passwordOf(
 
     begin() {
       if (typeof password !== 'function' || asked !== undefined) return
-      // A function that throws at once fails like one that rejects.
       connectSignal.addEventListener('abort', onEnd)
-      asked = (async () => password(controller.signal))()
+      controller = new AbortController()
+      const { signal } = controller
+      // A function that throws at once fails like one that rejects.
+      asked = (async () => password(signal))()
       asked.catch(() => {})
     },
 
@@ -66,7 +68,7 @@ export function passwordOf(
 
     end() {
       // Nobody was asked: nobody has the signal.
-      if (asked === undefined) return
+      if (controller === undefined) return
       connectSignal.removeEventListener('abort', onEnd)
       controller.abort(new DOMException('the connect has settled', 'AbortError'))
     },

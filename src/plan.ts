@@ -43,13 +43,14 @@ export function planVisits(settings: Settings, randomBytes: RandomBytes): readon
   const { hosts, loadBalanceHosts, targetSessionAttrs, tls } = settings
   const passes = targetSessionAttrs === 'prefer-standby' ? (['standby', 'any'] as const) : [targetSessionAttrs]
   const ordered = loadBalanceHosts === 'random' ? shuffle(hosts, randomBytes) : hosts
-  return passes.flatMap((sessionWanted) =>
-    ordered.map((endpoint) => ({
-      endpoint,
-      sessionWanted,
-      encryptions: endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(tls.mode),
-    })),
-  )
+  const visits: Visit[] = []
+  for (const sessionWanted of passes) {
+    for (const endpoint of ordered) {
+      const encryptions = endpoint.transport === 'unix' ? (['off'] as const) : encryptionAttempts(tls.mode)
+      visits.push({ endpoint, sessionWanted, encryptions })
+    }
+  }
+  return visits
 }
 
 /**

@@ -135,7 +135,7 @@ class AttributeReader {
   }
 
   #readAttribute(data: Uint8Array, start: number, end: number): Attribute {
-    const letter = String.fromCharCode(...data.subarray(start, start + 1))
+    const letter = String.fromCharCode(data[start] ?? 0)
     const named = data[start + 1] === EQUALS && ALPHA.test(letter)
     const name = named ? letter : ''
     const valueOffset = named ? start + 2 : start
@@ -143,7 +143,7 @@ class AttributeReader {
 
     // The grammar would let control characters but NUL into the value of an extension. Nobody sends any, and what is
     // not let in cannot reach a log or a terminal.
-    const control = value.findIndex((byte) => byte < SPACE || byte === DELETE)
+    const control = value.findIndex(isControl)
     if (control !== -1) throw this.#fault(name || 'extension', valueOffset + control, 'has a control character')
     return { name, value: this.#decodeUtf8(name, value, valueOffset), nameOffset: start, valueOffset }
   }
@@ -159,6 +159,10 @@ class AttributeReader {
   #fault(field: string, offset: number, problem: string, options?: ErrorOptions): Fault {
     return new Fault({ kind: 'malformed', message: this.#message, field, offset, problem }, options)
   }
+}
+
+function isControl(byte: number): boolean {
+  return byte < SPACE || byte === DELETE
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

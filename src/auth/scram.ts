@@ -182,8 +182,10 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64')
 }
 
+const ENCODER = new TextEncoder()
+
 function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
+  return ENCODER.encode(text)
 }
 
 function unproven(what: string): Fault {

@@ -66,20 +66,19 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   const queue = new Set<Job>()
   let running = 0
 
-  return (input, signal) =>
-    until(signal, (resolve, reject) => {
-      const index = indexOf(input, indexKey)
-      const known = input.remember === false ? undefined : cache.get(index)
-      if (known !== undefined) {
-        resolve(copy(known))
-        return () => {}
-      }
+  return async (input, signal) => {
+    signal.throwIfAborted()
+    const index = indexOf(input, indexKey)
+    const known = input.remember === false ? undefined : cache.get(index)
+    if (known !== undefined) return copy(known)
+    return until(signal, (resolve, reject) => {
       const job = jobs.get(index) ?? enqueue(index, input)
       const waiter: Waiter = { resolve, reject }
       job.waiters.add(waiter)
       begin()
       return () => leave(job, waiter)
     })
+  }
 
   function enqueue(index: string, { password, salt, iterations, remember = true }: DerivationInput): Job {
     // The salt may be part of a buffer that is used again before our turn comes.
