@@ -28,6 +28,8 @@ export interface CpuData {
     readonly tls: boolean
     /** Of one cycle, one figure for each round. */
     readonly cpuMs: readonly number[]
+    /** The same against the lean server, once the warm-up is over. */
+    readonly leanCpuMs: readonly number[]
     readonly heapBytes: number
     readonly bufferBytes: number
   }[]

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ClientId } from '../../bench/clients/target.ts'
 import { gatherEnds } from '../../bench/measure/ends.ts'
 import { makeFiles, makeSection } from '../../bench/page/page.ts'
 import { percent, tally } from '../../bench/page/table.ts'
@@ -36,6 +37,27 @@ describe('the page', () => {
     const shown = [...(files['benchmarks.md'] ?? '').matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, path]) => path)
     expect(shown).toEqual(Object.keys(files).filter((name) => name.endsWith('.svg')))
     expect(shown).toEqual(['benchmarks/round-trips.svg'])
+  })
+
+  it('has what a connect costs beside the floor, against either server', () => {
+    const row = (client: ClientId, tls: boolean, ms: number, leanMs: number) => {
+      return { client, tls, cpuMs: [ms, ms + 1, ms + 2], leanCpuMs: [leanMs], heapBytes: 102_400, bufferBytes: 0 }
+    }
+    const rows = [false, true].flatMap((tls) => [
+      row('pg-deadline', tls, 3, 1.5),
+      row('pg-deadline, cold', tls, 4, 2.5),
+      row('pg', tls, 5, 4),
+      row('postgres.js', tls, 2.5, 4),
+      row('floor', tls, 1, 0.5),
+    ])
+    const cpu = { ...WHERE, data: { warmup: 6_000, settling: 80, cycles: 40, proofUs: 12, rows } }
+    const text = makeSection('cpu', { cpu })
+    expect(text).toContain('| pg-deadline | verify-full | 4.00 | 3.00 to 5.00 | 2.00 | 1.50 | 3.00 | 100 | 0 |')
+    expect(text).toMatch(/- Holds: plain, .* of pg: 0\.67/)
+    expect(text).toMatch(/\*\*Does not hold\*\*: over TLS, .* of postgres\.js: 1\.14/)
+    expect(text).toMatch(/- Holds: plain, at most 2 times the floor: 2\.00/)
+    expect(text).toContain('to remember the key saves 20 % of')
+    expect(text).toContain('is 2.00 ms plain and 2.00 ms over TLS against PostgreSQL, and 1.00 ms plain and 1.00 ms')
   })
 
   it('is silent about what was not measured', () => {
