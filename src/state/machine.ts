@@ -136,9 +136,9 @@ export function createMachine<T extends Table, W extends Row, State extends Name
   }
 }
 
-/** Whether nothing leads out of this state. */
+/** Whether nothing leads out of this state, which is one of the table's. */
 export function isEnd(table: Table, name: string): boolean {
-  return Object.keys(table[name] ?? {}).length === 0
+  return Object.keys(table[name] as Row).length === 0
 }
 
 /** The table itself: an arrow that leads to no row of it does not compile. */
