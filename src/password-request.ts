@@ -10,8 +10,8 @@ import { type Failure, Fault } from './protocol/failure.ts'
 export interface PasswordRequest {
   /** Whether there is a password, or a function that gives one. */
   readonly exists: boolean
-  /** Whether it is a function, which may take its time. */
-  readonly isFunction: boolean
+  /** The password itself; null: it has to be fetched, from a function that may take its time. */
+  readonly given: Secret | null
   /** Why there is none, as the end of a sentence, if it was looked for; else null. */
   readonly whyNone: string | null
   /** Ask the function, if it is one and nobody has asked yet. Its failure is met by whoever fetches. */
@@ -37,7 +37,7 @@ export function passwordOf(
   const onEnd = () => controller?.abort(connectSignal.reason)
   return {
     exists: password !== null,
-    isFunction: typeof password === 'function',
+    given: password instanceof Secret ? password : null,
     whyNone,
 
     begin() {
