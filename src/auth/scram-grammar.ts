@@ -52,10 +52,10 @@ const ALPHA = /^[A-Za-z]$/
 /** Every attribute that RFC 5802 section 5.1 gives a meaning: none of them can be somebody's optional extension. */
 const NAMED_BY_RFC_5802 = new Set('anmrcsipve')
 
-const COMMA = 0x2c
-const EQUALS = 0x3d
-const SPACE = 0x20
-const DELETE = 0x7f
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const CONTROL = /[\0-\x1f\x7f]/
+/** Of text that has a character for every byte. */
+const NOT_ASCII = /[\x80-\xff]/
 
 interface Attribute {
   /** One letter, or '' where there is no `ALPHA "="`. */
@@ -123,34 +123,35 @@ class AttributeReader {
     throw new Fault({ kind: 'incompatible', what: 'mandatory SCRAM extension', offered: ['m'], supported: [] })
   }
 
+  /** Split first and decoded then: no byte of a longer character is a comma. */
   #split(data: Uint8Array): readonly Attribute[] {
     const attributes: Attribute[] = []
-    for (let start = 0; start <= data.length; ) {
-      const comma = data.indexOf(COMMA, start)
-      const end = comma === -1 ? data.length : comma
-      attributes.push(this.#readAttribute(data, start, end))
-      start = end + 1
+    let start = 0
+    for (const bytes of Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1').split(',')) {
+      attributes.push(this.#readAttribute(bytes, start))
+      start += bytes.length + 1
     }
     return attributes
   }
 
-  #readAttribute(data: Uint8Array, start: number, end: number): Attribute {
-    const letter = String.fromCharCode(data[start] ?? 0)
-    const named = data[start + 1] === EQUALS && ALPHA.test(letter)
-    const name = named ? letter : ''
+  /** `bytes` has a character for each of them. */
+  #readAttribute(bytes: string, start: number): Attribute {
+    const named = bytes[1] === '=' && ALPHA.test(bytes.charAt(0))
+    const name = named ? bytes.charAt(0) : ''
     const valueOffset = named ? start + 2 : start
-    const value = data.subarray(valueOffset, end)
+    const value = named ? bytes.slice(2) : bytes
 
     // The grammar would let control characters but NUL into the value of an extension. Nobody sends any, and what is
     // not let in cannot reach a log or a terminal.
-    const control = value.findIndex(isControl)
+    const control = value.search(CONTROL)
     if (control !== -1) throw this.#fault(name || 'extension', valueOffset + control, 'has a control character')
     return { name, value: this.#decodeUtf8(name, value, valueOffset), nameOffset: start, valueOffset }
   }
 
-  #decodeUtf8(name: string, value: Uint8Array, offset: number): string {
+  #decodeUtf8(name: string, value: string, offset: number): string {
+    if (!NOT_ASCII.test(value)) return value
     try {
-      return UTF8.decode(value)
+      return UTF8.decode(Buffer.from(value, 'latin1'))
     } catch (cause) {
       throw this.#fault(name || 'extension', offset, 'is not UTF-8', { cause })
     }
@@ -159,10 +160,6 @@ class AttributeReader {
   #fault(field: string, offset: number, problem: string, options?: ErrorOptions): Fault {
     return new Fault({ kind: 'malformed', message: this.#message, field, offset, problem }, options)
   }
-}
-
-function isControl(byte: number): boolean {
-  return byte < SPACE || byte === DELETE
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

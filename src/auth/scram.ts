@@ -9,7 +9,7 @@
  *
  * RFC 5802 (names as in its section 3), RFC 7677 (SHA-256), and the manual: #SASL-SCRAM-SHA-256.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { Fault } from '../protocol/failure.ts'
 import type { ChannelBinding } from './choose.ts'
 import { PRINTABLE, parseServerFinal, parseServerFirst } from './scram-grammar.ts'
@@ -138,7 +138,7 @@ export function proveScram(challenge: ScramChallenge, { clientKey, serverKey }: 
   const clientFinalWithoutProof = `c=${base64(start.channelBindingInput)},r=${nonce}`
   const authMessage = concatenate(utf8(`${start.clientFirstBare},`), serverFirst, utf8(`,${clientFinalWithoutProof}`))
 
-  const storedKey = createHash('sha256').update(clientKey).digest()
+  const storedKey = hash('sha256', clientKey, 'buffer')
   const clientSignature = hmac(storedKey, authMessage)
   const clientProof = exclusiveOr(clientKey, clientSignature)
   return {

@@ -6,7 +6,7 @@
  * Two bounds. Only a part of the threads is ever used, because name lookup (getaddrinfo) runs on the same ones. And the same
  * key is not derived twice: whoever asks while it is being computed waits for that, and a few are remembered.
  */
-import { createHmac, pbkdf2, randomBytes } from 'node:crypto'
+import { hash, pbkdf2, randomBytes } from 'node:crypto'
 import { type ScramKeys, scramKeys } from '../auth/scram.ts'
 import type { Secret } from '../auth/secret.ts'
 import { Account, derivations } from './orphans.ts'
@@ -57,7 +57,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   const concurrency = wholeNumber('concurrency', options.concurrency ?? half(threadCount()), 1)
   const compute: Pbkdf2 = options.pbkdf2 ?? pbkdf2
   const account = options.account ?? new Account()
-  const indexKey = randomBytes(32)
+  const indexKey = randomBytes(32).toString('hex')
 
   const cache = new Recent<ScramKeys>(cacheEntriesMax)
   /** Everything that somebody waits for or that is being computed, by index. */
@@ -144,15 +144,13 @@ interface Job extends DerivationInput {
 
 /**
  * What a pair of keys is found by. It must not tell the password: from a plain hash (in a heap snapshot, say) one could be
- * guessed as fast as hashes are computed. Under a random key of this process it says nothing to anybody who has not that
- * key as well. The numbers in front keep salt and password apart; what must not be remembered is looked for elsewhere.
+ * guessed as fast as hashes are computed. Behind a random key of this process it says nothing to anybody who has not that
+ * key as well; and nobody can ask for the index of what he chooses, so that it need not be an HMAC. The numbers in front keep
+ * salt and password apart; what must not be remembered is looked for elsewhere.
  */
-function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: Uint8Array): string {
-  return createHmac('sha256', key)
-    .update(`${remember}:${iterations}:${salt.length}:`)
-    .update(salt)
-    .update(password.reveal())
-    .digest('base64')
+function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: string): string {
+  const saltText = Buffer.from(salt.buffer, salt.byteOffset, salt.length).toString('latin1')
+  return hash('sha256', `${key}${remember}:${iterations}:${salt.length}:${saltText}${password.reveal()}`, 'base64')
 }
 
 function copy({ clientKey, serverKey }: ScramKeys): DerivedKeys {
