@@ -117,7 +117,7 @@ export function number(about: About, read: Read<number, number>): Parameter<numb
 export function list<Value>(one: Parameter<Value>): Parameter<readonly (Value | null)[]> {
   const fromText = (name: string, value: string): readonly (Value | null)[] | undefined => {
     if (value === '') return undefined
-    const entries = value.split(',', LIMITS.hostsMax + 1)
+    const entries = value.includes(',') ? value.split(',', LIMITS.hostsMax + 1) : [value]
     return checkLength(name, entries).map((entry) => one.fromText(name, entry) ?? null)
   }
   return {
