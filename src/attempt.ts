@@ -6,12 +6,13 @@ import type { ScramMechanism } from './auth/scram.ts'
 import type { Settings } from './config/settings.ts'
 import { secretsOf, withholdEcho } from './echo.ts'
 import type { KnownServers } from './known-servers.ts'
-import type { Clock, Deadline } from './net/deadline.ts'
+import { type Clock, type Deadline, handOver } from './net/deadline.ts'
 import type { dial } from './net/dial.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import type { DeriveKeys } from './net/kdf.ts'
-import type { resolveHost } from './net/resolve.ts'
+import type { Address, resolveHost } from './net/resolve.ts'
 import { type TlsOptions, TransportError } from './net/transport.ts'
+import { Changes } from './net/until.ts'
 import type { Moment, Observe, Onlooker, Sight, Spoken } from './observation.ts'
 import { type PasswordRequest, withWhyNone } from './password-request.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
@@ -50,7 +51,8 @@ export interface Runtime {
 /** What one attempt is about. */
 export interface Errand {
   readonly endpoint: Endpoint
-  readonly attempt: Omit<Attempt, 'clientNonce'>
+  /** What the table is told. All of it is fresh, and nothing is of an attempt before this one: CVE-2018-10915. */
+  readonly attempt: Attempt
   /** null: no TLS is wanted; a Fault: it cannot be had, which counts once it begins. */
   readonly tlsOptions: TlsOptions | Fault | null
   readonly password: PasswordRequest
@@ -67,6 +69,13 @@ export interface Succeeded {
   readonly mechanism: ScramMechanism | null
   readonly state: StateOf<'Ready' | 'Cancelled'>
   readonly wire: Wire
+  /** Of the signal under which the connection has been used so far. */
+  readonly life: AbortController
+}
+
+/** For SCRAM, of which every attempt has its own: 18 bytes, as libpq's (SCRAM_RAW_NONCE_LEN). */
+export function freshNonce({ randomBytes }: Runtime): string {
+  return randomBytes(18).toString('base64')
 }
 
 /** The socket is gone. */
@@ -82,201 +91,289 @@ export interface Failed {
 
 type Message = Extract<Effect, { do: 'send' }>['message']
 
-const END_OF_STREAM: Event = { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
-
-interface Step {
-  readonly state: State
-  readonly effects: readonly Effect[]
-}
-
 /** Make one attempt. Rejects only with a defect of this library; then, too, the socket is gone. */
-export async function makeAttempt(
+export function makeAttempt(
   runtime: Runtime,
   errand: Errand,
   timeline: TimelineRecorder,
   onlooker: Onlooker | undefined,
 ): Promise<Succeeded | Failed> {
-  const { endpoint, tlsOptions, password, settings, deadline, slice, sliceMs } = errand
-  const { signal } = slice
-  // All of it is fresh, and nothing is of an attempt before this one: CVE-2018-10915.
-  const clientNonce = runtime.randomBytes(18).toString('base64')
-  const goal = errand.attempt.cancelKey === null ? 'session' : 'cancel'
-  let state: State = begin({ ...errand.attempt, clientNonce })
-  let effects: readonly Effect[] = []
-  let wire: Wire | undefined
-  let secured = false
-  let hasAsked = false
-  let mechanism: ScramMechanism | null = null
-  let cause: unknown
-  /** What the caller's function owes us, and a read that goes on meanwhile: a server that gives up is not met by the timer. */
-  let owed: Promise<Event> | null = null
-  let reading: Promise<Event> | null = null
+  return new AttemptDriver(runtime, errand, timeline, onlooker).drive()
+}
+
+class AttemptDriver {
+  readonly #runtime: Runtime
+  readonly #errand: Errand
+  readonly #timeline: TimelineRecorder
+  readonly #onlooker: Onlooker | undefined
+  /** undefined: nobody looks on, and what would be shown is not even made. */
+  readonly #show: ((sight: Sight) => void) | undefined
+  /** Of its slice of the deadline: with it every wait ends, and every transition takes it. */
+  readonly #signal: AbortSignal
+  #state: State
+  #effects: readonly Effect[] = []
+  #wire: Wire | undefined
+  #secured = false
+  #hasAsked = false
+  #mechanism: ScramMechanism | null = null
+  #cause: unknown
+  /** What the caller's function owes us, and a wait that goes on meanwhile: a server that gives up is not met by the timer. */
+  #owed: Promise<Event> | null = null
+  #waiting: Promise<null> | null = null
+  /** Of the connection, and the end of the deadline. */
+  readonly #changes = new Changes()
   /** What must not come back in an error. */
-  const told: string[] = []
-  const show = onlooker && ((sight: Sight) => onlooker.observe({ ...sight, ...momentOf(timeline, deadline, slice) }))
-  const witness = show && ((spoken: Spoken) => show({ type: 'message', state: state.name, ...spoken }))
-  timeline.begin(sliceMs)
-  show?.({ type: 'attemptBegun', endpoint, encryption: errand.attempt.encryption, sliceMs, goal })
-  show?.({ type: 'stateEntered', state: state.name })
-  // The turn of the event loop in which the last one failed may have outlasted the deadline: then this one does not begin.
-  slice.endIfPast()
+  readonly #told: string[] = []
 
-  try {
-    while (state.name !== 'Ready' && state.name !== 'Cancelled') {
-      ;({ state, effects } = await (onlooker === undefined ? stay(state, effects) : lookOn(onlooker, state, effects)))
-      timeline.enter(state.name)
-      show?.({ type: 'stateEntered', state: state.name })
-      if (state.name === 'AwaitingSaslChallenge') mechanism = state.start.mechanism
-    }
-    show?.({ type: 'attemptEnded', phase: state.name, failure: null })
-    return { state, mechanism, wire: opened(wire) }
-  } catch (error) {
-    // The one place where sockets die.
-    wire?.destroy()
-    const failure = toldFailureOf(error)
-    // What is no failure of a connection is a defect of this library, and must not pass for one.
-    if (failure === null) throw error
-    show?.({ type: 'attemptEnded', phase: state.name, failure })
-    return { failure, phase: state.name, secured, hasAsked, cause: error instanceof Fault ? error.cause : error }
+  constructor(runtime: Runtime, errand: Errand, timeline: TimelineRecorder, onlooker: Onlooker | undefined) {
+    this.#runtime = runtime
+    this.#errand = errand
+    this.#timeline = timeline
+    this.#onlooker = onlooker
+    this.#show =
+      onlooker && ((sight) => onlooker.observe({ ...sight, ...momentOf(timeline, errand.deadline, errand.slice) }))
+    this.#signal = errand.slice.signal
+    this.#state = begin(errand.attempt)
   }
 
-  /** All that happens in a state: until the machine has come to another one. */
-  async function stay(since: State, asked: readonly Effect[]): Promise<Step> {
-    let step: Step = { state: since, effects: asked }
-    do {
-      let event: Event | null = nextMove(step.state)
-      const flight: Message[] = []
-      for (const effect of step.effects) {
-        if (effect.do === 'send') flight.push(effect.message)
-        else if (effect.do === 'beginPassword') password.begin()
-        else event = (await perform(effect)) ?? event
+  async drive(): Promise<Succeeded | Failed> {
+    const { endpoint, attempt, slice, sliceMs } = this.#errand
+    const { encryption } = attempt
+    const goal = attempt.cancelKey === null ? 'session' : 'cancel'
+    this.#timeline.begin(sliceMs)
+    this.#show?.({ type: 'attemptBegun', endpoint, encryption, sliceMs, goal })
+    this.#show?.({ type: 'stateEntered', state: this.#state.name })
+    // The turn of the event loop in which the last one failed may have outlasted the deadline: then this one does not begin.
+    slice.endIfPast()
+    // It ends every wait for the connection.
+    const stopListening = slice.onEnd(() => this.#changes.tell())
+    try {
+      if (this.#onlooker === undefined) await this.#walk(false)
+      else while (!isGoal(this.#state)) await this.#lookOn(this.#onlooker)
+      this.#show?.({ type: 'attemptEnded', phase: this.#state.name, failure: null })
+      return {
+        state: this.#state as StateOf<'Ready' | 'Cancelled'>,
+        mechanism: this.#mechanism,
+        wire: this.#opened(),
+        life: handOver(slice),
       }
-      if (flight.length > 0) event = (await send(flight)) ?? event
-      event ??= received(since.name) ?? (await next(since.name))
-      step = handshake.receive(step.state, event, signal)
-      if (step.state.name === 'Failed') throw failed(step.state)
-    } while (step.state.name === since.name)
-    return step
+    } catch (error) {
+      // The one place where sockets die.
+      this.#wire?.destroy()
+      const failure = this.#failureOf(error)
+      // What is no failure of a connection is a defect of this library, and must not pass for one.
+      if (failure === null) throw error
+      const phase = this.#state.name
+      this.#show?.({ type: 'attemptEnded', phase, failure })
+      const cause = error instanceof Fault ? error.cause : error
+      return { failure, phase, secured: this.#secured, hasAsked: this.#hasAsked, cause }
+    } finally {
+      stopListening()
+    }
   }
 
-  function lookOn(by: Onlooker, since: State, asked: readonly Effect[]): Promise<Step> {
+  /** Arrow by arrow: until the goal, or, if each state is to be seen by itself, until there is another one. */
+  async #walk(stateByState: boolean): Promise<void> {
+    while (!isGoal(this.#state)) {
+      let event: Event | null = nextMove(this.#state)
+      const flight: Message[] = []
+      for (const effect of this.#effects) {
+        if (effect.do === 'send') flight.push(effect.message)
+        else if (effect.do === 'beginPassword') this.#errand.password.begin()
+        else {
+          const outcome = this.#perform(effect)
+          event = (outcome instanceof Promise ? await outcome : outcome) ?? event
+        }
+      }
+      if (flight.length > 0) {
+        this.#send(flight)
+        while (this.#opened().isFull()) {
+          await this.#changes.next()
+          this.#signal.throwIfAborted()
+        }
+      }
+      // What is here already needs no waiting: a server sends most of its messages at once.
+      event ??= this.#received()
+      while (event === null) {
+        event = await this.#change()
+        this.#signal.throwIfAborted()
+        event ??= this.#received()
+      }
+
+      const step = handshake.receive(this.#state, event, this.#signal)
+      if (step.state.name === 'Failed') throw this.#failed(step.state)
+      const isAnother = step.state.name !== this.#state.name
+      this.#state = step.state
+      this.#effects = step.effects
+      if (!isAnother) continue
+      if (stateByState) return
+      this.#enter()
+    }
+  }
+
+  async #lookOn(by: Onlooker): Promise<void> {
+    const { name } = this.#state
     const staying = async () => {
       try {
-        return await stay(since, asked)
+        await this.#walk(true)
       } finally {
-        show?.({ type: 'stateLeft', state: since.name, entry: timeline.leave() })
+        this.#show?.({ type: 'stateLeft', state: name, entry: this.#timeline.leave() })
       }
+      return { state: this.#state }
     }
-    return by.around === undefined ? staying() : by.around(staying, toldFailureOf)
+    await (by.around === undefined ? staying() : by.around(staying, (error) => this.#failureOf(error)))
+    this.#enter()
   }
 
-  function toldFailureOf(error: unknown): Failure | null {
-    const failure = failureOf(error, deadline, slice)
-    return failure && withWhyNone(failure, password)
+  #enter(): void {
+    const { name } = this.#state
+    this.#timeline.enter(name)
+    this.#show?.({ type: 'stateEntered', state: name })
+    if (this.#state.name === 'AwaitingSaslChallenge') this.#mechanism = this.#state.start.mechanism
   }
 
   /** Do what a transition asked for. What comes of it, if anything, is the next event. */
-  async function perform(effect: Exclude<Effect, { do: 'send' | 'beginPassword' }>): Promise<Event | null> {
-    try {
-      switch (effect.do) {
-        case 'fetchPassword':
-          if (password.given !== null) return { type: 'PasswordFetched', password: password.given }
-          owed = fetchPassword()
-          return null
-        case 'resolveHost': {
-          const addresses = await resolve()
-          show?.({ type: 'hostResolved', addresses })
-          return { type: 'HostResolved', addresses }
-        }
-        case 'dial': {
-          const { addresses } = effect
-          const { keepalives } = settings
-          wire = new Wire(await runtime.dial({ endpoint, addresses, keepalives }, slice), timeline.note, witness)
-          show?.({ type: 'transportOpened', remote: wire.remote })
-          return { type: 'TransportOpened' }
-        }
-        case 'startTls': {
-          if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
-          if (tlsOptions instanceof Fault) throw tlsOptions
-          const tls = await opened(wire).startTls(tlsOptions, signal)
-          secured = true
-          show?.({ type: 'tlsEstablished', tls })
-          return { type: 'TlsEstablished', tls }
-        }
-        case 'deriveKey': {
-          const { salt, iterations } = effect
-          const input = { password: effect.password, salt, iterations, remember: settings.keyCache }
-          return { type: 'SaslKeyDerived', keys: await runtime.deriveKeys(input, signal) }
-        }
-        case 'useKeys':
-          return { type: 'SaslKeysGiven', keys: effect.keys }
+  #perform(effect: Exclude<Effect, { do: 'send' | 'beginPassword' }>): Event | null | Promise<Event> {
+    switch (effect.do) {
+      case 'fetchPassword': {
+        const { given } = this.#errand.password
+        if (given !== null) return { type: 'PasswordFetched', password: given }
+        this.#owed = this.#fetchPassword()
+        return null
       }
-    } catch (error) {
-      return transportLost(error)
+      case 'resolveHost':
+        return this.#resolveHost()
+      case 'dial':
+        return this.#dial(effect.addresses)
+      case 'startTls':
+        return this.#startTls()
+      case 'deriveKey':
+        return this.#deriveKey(effect)
+      case 'useKeys':
+        return { type: 'SaslKeysGiven', keys: effect.keys }
     }
   }
 
-  async function resolve(): Promise<EventOf<'HostResolved'>['addresses']> {
-    if (endpoint.transport === 'unix') throw new TypeError('the table wants a Unix-domain socket looked up')
-    const addresses = await runtime.resolveHost(endpoint.host, signal)
-    // #LIBPQ-CONNECT-LOAD-BALANCE-HOSTS: the addresses of a host are balanced like hosts.
-    return settings.loadBalanceHosts === 'random' ? shuffle(addresses, runtime.randomBytes) : addresses
+  async #fetchPassword(): Promise<Event> {
+    return { type: 'PasswordFetched', password: await this.#errand.password.fetch(this.#signal) }
   }
 
-  async function send(flight: readonly Message[]): Promise<Event | null> {
-    for (const message of flight) told.push(...secretsOf(message))
+  async #resolveHost(): Promise<Event> {
+    const { endpoint, settings } = this.#errand
+    if (endpoint.transport === 'unix') throw new TypeError('the table wants a Unix-domain socket looked up')
     try {
-      // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
-      hasAsked ||= errand.attempt.earlyQuery !== null && flight.some(({ type }) => type === 'Query')
-      await opened(wire).send(flight, signal)
-      return null
+      const found = await this.#runtime.resolveHost(endpoint.host, this.#signal)
+      // #LIBPQ-CONNECT-LOAD-BALANCE-HOSTS: the addresses of a host are balanced like hosts.
+      const isRandom = settings.loadBalanceHosts === 'random'
+      const addresses = isRandom ? shuffle(found, this.#runtime.randomBytes) : found
+      this.#show?.({ type: 'hostResolved', addresses })
+      return { type: 'HostResolved', addresses }
+    } catch (error) {
+      return this.#transportLost(error)
+    }
+  }
+
+  async #dial(addresses: readonly Address[] | null): Promise<Event> {
+    const { endpoint, settings, slice } = this.#errand
+    const { keepalives } = settings
+    const show = this.#show
+    const witness = show && ((spoken: Spoken) => show({ type: 'message', state: this.#state.name, ...spoken }))
+    try {
+      const transport = await this.#runtime.dial({ endpoint, addresses, keepalives }, slice)
+      this.#wire = new Wire(transport, this.#timeline.note, witness)
+      this.#wire.onChange(() => this.#changes.tell())
+      this.#show?.({ type: 'transportOpened', remote: this.#wire.remote })
+      return { type: 'TransportOpened' }
+    } catch (error) {
+      return this.#transportLost(error)
+    }
+  }
+
+  async #startTls(): Promise<Event> {
+    const { tlsOptions } = this.#errand
+    if (tlsOptions === null) throw new TypeError('the table let TLS begin though sslmode does not want it')
+    if (tlsOptions instanceof Fault) throw tlsOptions
+    try {
+      const tls = await this.#opened().startTls(tlsOptions, this.#signal)
+      this.#secured = true
+      this.#show?.({ type: 'tlsEstablished', tls })
+      return { type: 'TlsEstablished', tls }
+    } catch (error) {
+      return this.#transportLost(error)
+    }
+  }
+
+  async #deriveKey({ password, salt, iterations }: Extract<Effect, { do: 'deriveKey' }>): Promise<Event> {
+    const input = { password, salt, iterations, remember: this.#errand.settings.keyCache }
+    return { type: 'SaslKeyDerived', keys: await this.#runtime.deriveKeys(input, this.#signal) }
+  }
+
+  /** A connection that broke is met by whoever reads. */
+  #send(flight: readonly Message[]): void {
+    this.#signal.throwIfAborted()
+    for (const message of flight) this.#told.push(...secretsOf(message))
+    // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
+    this.#hasAsked ||= this.#errand.attempt.earlyQuery !== null && flight.some(({ type }) => type === 'Query')
+    try {
+      this.#opened().send(flight)
     } catch (error) {
       // Values that pass the configuration one by one can still be too much for one StartupMessage.
-      if (!(error instanceof RangeError)) return transportLost(error)
+      if (!(error instanceof RangeError)) throw error
       throw new Fault({ kind: 'config', parameter: flight[0]?.type ?? '', problem: error.message })
     }
   }
 
-  async function fetchPassword(): Promise<Event> {
-    return { type: 'PasswordFetched', password: await password.fetch(signal) }
+  #received(): Event | null {
+    const wire = this.#opened()
+    try {
+      return this.#state.name === 'AwaitingTlsReply' ? wire.takeTlsReply() : wire.take()
+    } catch (error) {
+      return this.#transportLost(error)
+    }
   }
 
-  /** What is here already needs no waiting: a server sends most of its messages at once. */
-  function received(name: StateName): Event | null {
-    return owed === null && reading === null && name !== 'AwaitingTlsReply' ? opened(wire).take() : null
+  /** Something may have been received (null: look), or what is owed to us has come. */
+  #change(): Promise<Event | null> {
+    if (this.#owed !== null || this.#waiting !== null) return this.#either()
+    return this.#changes.next()
   }
 
-  function next(name: StateName): Promise<Event> {
-    return owed === null && reading === null ? listen(name) : either(name)
-  }
-
-  /** Whichever comes first: the server's next message, or what is owed to us. */
-  async function either(name: StateName): Promise<Event> {
-    reading ??= listen(name)
-    // Whoever loses the race may fail unheard: the attempt is over then.
-    for (const waiting of [owed, reading]) waiting?.catch(() => {})
-    const event = await (owed === null ? reading : Promise.race([owed, reading]))
-    if (event.type === 'PasswordFetched') owed = null
-    else reading = null
+  async #either(): Promise<Event | null> {
+    this.#waiting ??= this.#changes.next()
+    // If it loses the race it may fail unheard: the attempt is over then.
+    this.#owed?.catch(() => {})
+    const event = await (this.#owed === null ? this.#waiting : Promise.race([this.#owed, this.#waiting]))
+    if (event === null) this.#waiting = null
+    else this.#owed = null
     return event
   }
 
-  /** By `then`, which takes less than another async function: the processor comes here cold, at every wait. */
-  function listen(name: StateName): Promise<Event> {
-    const spoken = opened(wire)
-    const heard: Promise<Event | null> = name === 'AwaitingTlsReply' ? spoken.nextTlsReply(signal) : spoken.next(signal)
-    return heard.then((event) => event ?? END_OF_STREAM, transportLost)
+  /** The wire after `dial`: the table has no way to speak before it. */
+  #opened(): Wire {
+    if (this.#wire === undefined) throw new TypeError('the table let somebody speak before the transport was open')
+    return this.#wire
   }
 
-  function failed({ failure }: StateOf<'Failed'>): Fault {
-    return new Fault(withholdEcho(failure, told, [errand.attempt.user, errand.attempt.database]), { cause })
+  #failed({ failure }: StateOf<'Failed'>): Fault {
+    const { user, database } = this.#errand.attempt
+    return new Fault(withholdEcho(failure, this.#told, [user, database]), { cause: this.#cause })
   }
 
-  function transportLost(error: unknown): EventOf<'TransportLost'> {
+  #failureOf(error: unknown): Failure | null {
+    const { deadline, slice, password } = this.#errand
+    const failure = failureOf(error, deadline, slice)
+    return failure && withWhyNone(failure, password)
+  }
+
+  #transportLost(error: unknown): EventOf<'TransportLost'> {
     if (!(error instanceof TransportError)) throw error
-    cause = error
+    this.#cause = error
     return { type: 'TransportLost', code: error.code, detail: error.message }
   }
+}
+
+function isGoal(state: State): boolean {
+  return state.name === 'Ready' || state.name === 'Cancelled'
 }
 
 function momentOf(timeline: TimelineRecorder, deadline: Deadline, slice: Deadline): Moment {
@@ -294,10 +391,4 @@ export function failureOf(error: unknown, deadline: Deadline | undefined, slice 
   if (!slice?.signal.aborted || error !== slice.signal.reason) return null
   const ended = [slice, deadline].find((one) => one?.expired)
   return ended === undefined ? { kind: 'aborted' } : { kind: 'deadline', timeoutMs: ended.timeoutMs }
-}
-
-/** The wire after `dial`: the table has no way to speak before it. */
-function opened(wire: Wire | undefined): Wire {
-  if (wire === undefined) throw new TypeError('the table let somebody speak before the transport was open')
-  return wire
 }

@@ -15,7 +15,7 @@ import { passwordOf } from './password-request.ts'
 import { showEndpoint } from './plan.ts'
 import { type Failure, Fault } from './protocol/failure.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
-import type { BackendKeyFacts } from './state/handshake/states.ts'
+import type { Attempt, BackendKeyFacts } from './state/handshake/states.ts'
 import type { StateName } from './state/handshake/table.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { findMisuse, type WaitOptions } from './wait-options.ts'
@@ -26,7 +26,7 @@ const DEFAULT_CANCEL_TIMEOUT_MS = 5_000
 /** The session whose query is to be cancelled. */
 export interface CancelTarget {
   /** Of the connect's what still holds: TLS with its certificates, and no password, which a cancel request needs none of. */
-  readonly errand: Omit<Errand, 'password' | 'deadline' | 'slice' | 'sliceMs'>
+  readonly errand: Pick<Errand, 'tlsOptions' | 'settings'> & Pick<Attempt, 'directTls'>
   readonly identity: SessionIdentity
   /** Where it led. */
   readonly remote: Remote
@@ -46,7 +46,7 @@ export function cancelWith(runtime: Runtime, target: CancelTarget, options: Wait
 
 async function run(
   runtime: Runtime,
-  { errand, remote, isSecured, key }: CancelTarget,
+  { errand, identity, remote, isSecured, key }: CancelTarget,
   options: WaitOptions,
   onlooker: Onlooker | undefined,
 ): Promise<void> {
@@ -67,9 +67,10 @@ async function run(
     const outcome = await makeAttempt(
       runtime,
       {
-        ...errand,
         endpoint,
-        attempt: { ...errand.attempt, needsLookup: false, encryption, cancelKey: key },
+        attempt: attemptOf(identity, { encryption, directTls: errand.directTls, cancelKey: key }),
+        tlsOptions: errand.tlsOptions,
+        settings: errand.settings,
         password: passwordOf({ password: null }, deadline.signal),
         deadline,
         slice: deadline,
@@ -118,6 +119,34 @@ async function run(
     attempts: readonly FailedAttempt[],
   ): HandshakeError {
     return new HandshakeError(phase, failure, timeline.finish(), attempts, cause === undefined ? {} : { cause })
+  }
+}
+
+/** It logs nobody in: of what a login would depend on there is nothing. */
+function attemptOf(
+  { user, database }: SessionIdentity,
+  wanted: Pick<Attempt, 'encryption' | 'directTls' | 'cancelKey'>,
+): Attempt {
+  return {
+    ...wanted,
+    user,
+    database,
+    needsLookup: false,
+    hasPassword: false,
+    scramKeys: null,
+    channelBinding: 'disable',
+    requireAuth: null,
+    runtimeParameters: [],
+    minProtocolVersion: '3.0',
+    maxProtocolVersion: '3.0',
+    allowCleartextPassword: false,
+    scramIterationsMin: 1,
+    scramIterationsMax: 1,
+    earlySasl: false,
+    remembered: null,
+    earlyQuery: null,
+    sessionWanted: 'any',
+    clientNonce: '',
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Errand,
   type Failed,
   failureOf,
+  freshNonce,
   heartbeatFor,
   makeAttempt,
   type Runtime,
@@ -187,7 +188,9 @@ interface Course {
 async function visitHosts(given: Omit<Course, 'passwords' | 'tlsOptionsFor' | 'attempts'>): Promise<Session> {
   const { runtime, onlooker, settings, deadline, timeline, firstQuery } = given
   const visits = planVisits(settings, runtime.randomBytes)
-  const tlsOptionsFor = await readTlsFiles(settings, deadline.signal)
+  const tlsFiles = readTlsFiles(settings, deadline.signal)
+  const tlsOptionsFor = tlsFiles instanceof Promise ? await tlsFiles : tlsFiles
+  // Waited for in any case: nobody is dialed before the caller has gone on, who may block the loop, or change his mind.
   const passwords = await readPasswords(settings, deadline.signal)
   const attempts: FailedAttempt[] = []
   // By name: what is spread and then added to takes V8's slow path.
@@ -258,7 +261,11 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline, sliceMs:
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
-function attemptOf({ settings, passwords, firstQuery }: Course, visit: Visit, known: Known | null): Errand['attempt'] {
+function attemptOf(
+  { runtime, settings, passwords, firstQuery }: Course,
+  visit: Visit,
+  known: Known | null,
+): Errand['attempt'] {
   const { endpoint, sessionWanted } = visit
   const [encryption] = visit.encryptions
   // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.
@@ -285,6 +292,7 @@ function attemptOf({ settings, passwords, firstQuery }: Course, visit: Visit, kn
     remembered: known === 'waits' ? null : known,
     earlyQuery: mayLeave ? (firstQuery?.text ?? null) : null,
     cancelKey: null,
+    clientNonce: freshNonce(runtime),
   }
 }
 
@@ -300,16 +308,15 @@ function checkFirstQuery({ targetSessionAttrs }: Settings, { firstQuery }: Conne
   throw new Fault({ kind: 'config', parameter: 'firstQuery', problem })
 }
 
-function open(course: Course, errand: Errand, { state, mechanism, wire }: Succeeded): Session {
+function open(course: Course, errand: Errand, { state, mechanism, wire, life }: Succeeded): Session {
   const { runtime, settings, timeline, attempts, firstQuery } = course
   if (state.name !== 'Ready') throw new TypeError(`the table ends a connect in ${state.name}`)
   const { endpoint, tlsOptions } = errand
   const { keepalives, keyCache, loadBalanceHosts } = errand.settings
   // What a session keeps, for as long as it lives: no password, no function for one, no keys, no query.
   const lasting: CancelTarget['errand'] = {
-    endpoint,
     tlsOptions,
-    attempt: { ...errand.attempt, hasPassword: false, scramKeys: null, earlyQuery: null },
+    directTls: errand.attempt.directTls,
     settings: { keepalives, keyCache, loadBalanceHosts },
   }
   const { user, database } = settings
@@ -325,7 +332,7 @@ function open(course: Course, errand: Errand, { state, mechanism, wire }: Succee
     if (runtime.knownServers.recall(name) !== 'waits') runtime.knownServers.remember(name, mechanism)
   }
   const { clock } = runtime
-  return new Session(wire, state, { timeline: timeline.finish(), attempts, identity, clock, cancel, firstQuery })
+  return new Session(wire, state, { timeline: timeline.finish(), attempts, identity, clock, life, cancel, firstQuery })
 }
 
 function refuseIfHopeless(deadline: Deadline, { leastMs = 0 }: ConnectOptions): void {

@@ -9,7 +9,7 @@ import * as files from 'node:fs/promises'
 import { allows } from './auth/require-auth.ts'
 import { Secret } from './auth/secret.ts'
 import { findPassword } from './config/passfile.ts'
-import type { Settings } from './config/settings.ts'
+import type { Passfile, Settings } from './config/settings.ts'
 import type { Endpoint } from './net/endpoint.ts'
 import { until } from './net/until.ts'
 import { type PasswordRequest, passwordOf } from './password-request.ts'
@@ -21,13 +21,15 @@ export interface Passwords {
   end(): void
 }
 
-/** Rejects with `signal.reason` only. */
-export async function readPasswords(settings: Settings, signal: AbortSignal): Promise<Passwords> {
-  const { hosts, passfile } = settings
-  if (passfile === null || !mayBeAsked(settings)) {
-    const one = passwordOf(settings, signal)
-    return { of: () => one, end: () => one.end() }
-  }
+/** A promise only if there is a file to be read. It rejects with `signal.reason` only. */
+export function readPasswords(settings: Settings, signal: AbortSignal): Passwords | Promise<Passwords> {
+  const { passfile } = settings
+  if (passfile !== null && mayBeAsked(settings)) return passwordsIn(passfile, settings.hosts, signal)
+  const one = passwordOf(settings, signal)
+  return { of: () => one, end: () => one.end() }
+}
+
+async function passwordsIn(passfile: Passfile, hosts: Settings['hosts'], signal: AbortSignal): Promise<Passwords> {
   const read = await readPassfile(passfile.path, signal)
   const requests = passfile.entries.map((entry) => {
     if ('problem' in read) return passwordOf({ password: null }, signal, read.problem)

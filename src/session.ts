@@ -47,6 +47,8 @@ interface Origin {
   readonly attempts: readonly FailedAttempt[]
   readonly identity: SessionIdentity
   readonly clock: Clock
+  /** The signal under which the connection has been used so far, and how to abort it. */
+  readonly life: AbortController
   readonly cancel: (options: WaitOptions) => Promise<void>
   readonly firstQuery: FirstQuery | null
 }
@@ -83,8 +85,8 @@ export class Session implements AsyncDisposable {
   readonly #identity: SessionIdentity
   readonly #clock: Clock
   readonly #cancel: Origin['cancel']
-  /** Ends the listening. Its reason is never shown. */
-  readonly #life = new AbortController()
+  /** Every transition takes its signal. Its reason is never shown. */
+  readonly #life: AbortController
   readonly #parameters: Map<string, string>
   readonly #notices: ServerReport[]
   /** The format of each column of the rows that are being read. */
@@ -94,16 +96,18 @@ export class Session implements AsyncDisposable {
   readonly #jobs: Job[] = []
   /** Why it has ended, made for whoever asks: an orderly end is nobody's error. */
   #ended: (() => SessionError) | null = null
+  /** Settles when it has ended, once somebody wants it closed. */
   #closing: Promise<void> | null = null
-  readonly #onIdle: (() => void)[] = []
+  #onEnd = () => {}
 
   /** Made by connect(), which hands over the wire and all that the server said. */
   constructor(wire: Wire, ready: StateOf<'Ready'>, origin: Origin) {
-    const { timeline, attempts, identity, clock, cancel, firstQuery } = origin
+    const { timeline, attempts, identity, clock, life, cancel, firstQuery } = origin
     const { greeting } = ready
     this.#wire = wire
     this.#identity = identity
     this.#clock = clock
+    this.#life = life
     this.#cancel = cancel
     this.#state = { name: 'Idle', transactionStatus: ready.transactionStatus }
     this.#parameters = new Map(ready.parameters)
@@ -120,7 +124,8 @@ export class Session implements AsyncDisposable {
     this.firstResult = firstQuery && this.#ask(firstQuery.text, firstQuery)
     // It may be asked for later, or never.
     this.firstResult?.catch(() => {})
-    void this.#listen()
+    wire.onChange(() => this.#read())
+    this.#read()
   }
 
   /** What the server last reported in ParameterStatus. Live: it changes as the server reports changes. */
@@ -152,14 +157,16 @@ export class Session implements AsyncDisposable {
    * result?.objects() // [{ answer: '42' }]
    */
   query(text: string, options: WaitOptions = {}): Promise<readonly QueryResult[]> {
-    return new Promise((resolve) => {
+    try {
       checkOptions(options)
       const problem = findTextMisuse(text)
       if (problem !== null) throw new TypeError(`query: ${problem}`)
       if (this.#ended !== null) throw this.#bystander(this.#ended())
       if (this.#closing !== null) throw this.#closed()
-      resolve(this.#ask(text, options))
-    })
+      return this.#ask(text, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   #ask(text: string, options: WaitOptions): Promise<readonly QueryResult[]> {
@@ -207,13 +214,17 @@ export class Session implements AsyncDisposable {
     checkOptions(options)
     const { timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS, signal } = options
     // Set before anything happens: what ends from now on was closed.
-    this.#closing ??= Promise.resolve().then(() => this.#close())
+    this.#closing ??= new Promise((resolve) => {
+      this.#onEnd = resolve
+    })
     const deadline = new Deadline({ timeoutMs, signal, clock: this.#clock })
     try {
       deadline.onEnd(() => {
         const error = this.#closed()
         this.#end(() => error)
       })
+      if (this.#ended === null) this.#terminateWhenIdle()
+      else this.#onEnd()
       await this.#closing
     } finally {
       deadline[Symbol.dispose]()
@@ -224,29 +235,22 @@ export class Session implements AsyncDisposable {
     return this.close()
   }
 
-  async #close(): Promise<void> {
-    while (this.#ended === null) {
-      if (this.#state.name === 'Idle' && this.#jobs.length === 0) this.#apply({ type: 'SendTerminate' })
-      await new Promise<void>((resolve) => this.#onIdle.push(resolve))
-    }
+  #terminateWhenIdle(): void {
+    if (this.#state.name === 'Idle' && this.#jobs.length === 0) this.#apply({ type: 'SendTerminate' })
   }
 
-  /** Read until the session ends. */
-  async #listen(): Promise<void> {
-    const { signal } = this.#life
+  /** Read what is here. */
+  #read(): void {
     while (this.#ended === null) {
       try {
-        for (let frame = this.#wire.poll(); frame !== null; frame = this.#wire.poll()) {
-          this.#apply(this.#decode(frame))
-        }
-        if (!(await this.#wire.fill(signal))) {
-          this.#apply({ type: 'TransportLost', code: 'FIN', detail: 'end of stream' })
-        }
+        const frame = this.#wire.poll()
+        if (frame === null) return
+        this.#apply('type' in frame ? frame : this.#decode(frame))
       } catch (error) {
         if (error instanceof TransportError) {
           this.#apply({ type: 'TransportLost', code: error.code, detail: error.message }, error)
         } else if (error instanceof Fault) this.#fail(error.failure)
-        else if (!signal.aborted) this.#endByDefect(error)
+        else this.#endByDefect(error)
       }
     }
   }
@@ -268,9 +272,11 @@ export class Session implements AsyncDisposable {
     switch (effect.do) {
       case 'send':
         // Whoever listens meets a broken transport first, and with it what the server still had to say.
-        this.#wire.send([effect.message], this.#life.signal).catch((error: unknown) => {
-          if (!(error instanceof TransportError || this.#life.signal.aborted)) this.#endByDefect(error)
-        })
+        try {
+          this.#wire.send([effect.message])
+        } catch (error) {
+          this.#endByDefect(error)
+        }
         return
       case 'describe':
         this.#formats = effect.columns.map(({ format }) => format)
@@ -321,7 +327,7 @@ export class Session implements AsyncDisposable {
     }
     const [next] = this.#jobs
     if (next !== undefined) this.#begin(next)
-    this.#tell()
+    else if (this.#closing !== null) this.#terminateWhenIdle()
   }
 
   #abort(job: Job, deadline: Deadline): void {
@@ -351,7 +357,7 @@ export class Session implements AsyncDisposable {
       job.deadline?.[Symbol.dispose]()
       job.reject(job.error ?? this.#bystander(error()))
     }
-    this.#tell()
+    this.#onEnd()
   }
 
   /** A defect of ours: nobody is left waiting, and whoever waits can see what it was. */
@@ -374,10 +380,6 @@ export class Session implements AsyncDisposable {
   #decode({ tag, body }: Frame): SessionEvent {
     if (tag === 'D') return { type: 'DataRow', values: decodeDataRow(body, this.#formats) }
     return decodeBackend(tag, body) as Exclude<ReturnType<typeof decodeBackend>, { type: 'DataRow' }>
-  }
-
-  #tell(): void {
-    for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
   #failed(failure: Failure, options?: ErrorOptions): SessionError {

@@ -11,12 +11,18 @@ import { Fault } from './protocol/failure.ts'
 /** How TLS is to be spoken with a server; a Fault: that it cannot be; null: that it is not wanted. */
 export type TlsOptionsFor = (endpoint: Endpoint) => TlsOptions | Fault | null
 
-/** They are the same for every host, but for its name. Rejects with `signal.reason`, and with Fault 'config'. */
-export async function readTlsFiles({ hosts, tls }: Settings, signal: AbortSignal): Promise<TlsOptionsFor> {
+/**
+ * They are the same for every host, but for its name. A promise only if TLS may be wanted. It rejects with `signal.reason`, and with
+ * Fault 'config'.
+ */
+export function readTlsFiles({ hosts, tls }: Settings, signal: AbortSignal): TlsOptionsFor | Promise<TlsOptionsFor> {
   const overTcp = hosts.find((endpoint) => endpoint.transport === 'tcp')
-  if (overTcp === undefined || tls.mode === 'disable') return () => null
+  return overTcp === undefined || tls.mode === 'disable' ? () => null : optionsIn(tls, overTcp.host, signal)
+}
+
+async function optionsIn(tls: Settings['tls'], host: string, signal: AbortSignal): Promise<TlsOptionsFor> {
   try {
-    const options = await readTlsOptions(tls, overTcp.host, signal)
+    const options = await readTlsOptions(tls, host, signal)
     return (endpoint) => (endpoint.transport === 'unix' ? null : { ...options, host: endpoint.host })
   } catch (error) {
     if (!(error instanceof Fault) || error.failure.kind !== 'config') throw error

@@ -13,6 +13,9 @@ import { decodeTlsReply } from './protocol/tls-reply.ts'
 import type { EventOf } from './state/handshake/events.ts'
 import type { TlsFacts } from './state/handshake/states.ts'
 
+type EndOfStream = EventOf<'TransportLost'>
+const END_OF_STREAM: EndOfStream = { type: 'TransportLost', code: 'FIN', detail: 'end of stream' }
+
 type TlsReplyEvent = EventOf<'TlsAccepted' | 'TlsRefused' | 'ErrorResponse'>
 
 /** Told of every message: for the timeline. */
@@ -52,32 +55,24 @@ export class Wire {
     this.#transport.enterSession()
   }
 
-  /** The next message, or null once the server has closed its side. Throws Fault, TransportError, `signal.reason`. */
-  async next(signal: AbortSignal): Promise<BackendMessage | null> {
-    for (;;) {
-      const message = this.take()
-      if (message !== null) return message
-      // As in fill, without a promise of its own.
-      const chunk = await this.#transport.read(signal)
-      if (chunk === null) return null
-      this.#reader.push(chunk)
-    }
-  }
-
-  /** The next message if it has been received already, else null. Throws Fault. */
-  take(): BackendMessage | null {
+  /**
+   * The next message that has been received, or that the server has closed its side; null: nothing yet.
+   * Throws Fault and TransportError.
+   */
+  take(): BackendMessage | EndOfStream | null {
     const frame = this.poll()
-    if (frame === null) return null
+    if (frame === null || 'type' in frame) return frame
     const message = this.#decode(frame)
     this.#note?.('received', message.type, frame.lengthBytes)
     if (this.#witness !== undefined) this.#showReceived(message.type, wholeOf(frame), message)
     return message
   }
 
-  /** The one byte that answers SSLRequest, as an event. null once the server has closed its side. Throws as next does. */
-  async nextTlsReply(signal: AbortSignal): Promise<TlsReplyEvent | null> {
-    const received = await this.#transport.read(signal)
-    if (received === null) return null
+  /** The one byte that answers SSLRequest, as an event. The rest is as of `take`. */
+  takeTlsReply(): TlsReplyEvent | EndOfStream | null {
+    const received = this.#transport.take()
+    if (received === 'end') return END_OF_STREAM
+    if (received === 'nothing yet') return null
     if (this.#witness !== undefined) this.#showReceived(quoted(received), received, null)
     const reply = decodeTlsReply(received)
     this.#note?.('received', `'${reply}'`, 1)
@@ -90,21 +85,30 @@ export class Wire {
     return this.#transport.startTls(options, signal)
   }
 
-  /** The next frame that has been received already, or null. Throws Fault. */
-  poll(): Frame | null {
-    return this.#reader.next()
+  /** As `take`, but a message is left in its frame. */
+  poll(): Frame | EndOfStream | null {
+    for (;;) {
+      const frame = this.#reader.next()
+      if (frame !== null) return frame
+      const chunk = this.#transport.take()
+      if (chunk === 'nothing yet') return null
+      if (chunk === 'end') return END_OF_STREAM
+      this.#reader.push(chunk)
+    }
   }
 
-  /** Wait for bytes. False once the server has closed its side. Throws TransportError, `signal.reason`. */
-  async fill(signal: AbortSignal): Promise<boolean> {
-    const chunk = await this.#transport.read(signal)
-    if (chunk === null) return false
-    this.#reader.push(chunk)
-    return true
+  /** Whom to call when there may be something to take, or room: the one who was named last. */
+  onChange(listener: () => void): void {
+    this.#transport.onChange(listener)
   }
 
-  /** In one flight. Throws TransportError, `signal.reason`, and RangeError for a message that cannot be sent. */
-  async send(messages: readonly (StartupPacket | FrontendMessage)[], signal: AbortSignal): Promise<void> {
+  /** What was sent has to go first: whoever has more to send waits. */
+  isFull(): boolean {
+    return this.#transport.isFull()
+  }
+
+  /** In one flight. Throws RangeError for a message that cannot be sent. */
+  send(messages: readonly (StartupPacket | FrontendMessage)[]): void {
     // All of them before one is noted: what cannot be sent was not sent.
     const parts = messages.map(encode)
     this.#isListening = false
@@ -115,7 +119,7 @@ export class Wire {
     }
     this.#flights += 1
     const [only] = parts
-    await this.#transport.write(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts), signal)
+    this.#transport.write(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts))
   }
 
   destroy(): void {

@@ -72,9 +72,9 @@ function worldOfDials(servers: readonly (ScriptedServer | Runtime['dial'])[], re
     return {
       ...transport,
       remote,
-      write: (bytes, signal) => {
+      write: (bytes) => {
         kept.bytes.push(bytes.toString('hex'))
-        return transport.write(bytes, signal)
+        transport.write(bytes)
       },
       startTls: (options, signal) => {
         kept.tls.push(options)

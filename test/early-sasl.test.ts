@@ -19,9 +19,9 @@ function worldOfServers(...servers: ScriptedServer[]): World & { readonly flight
     const transport = await server.dial(destination, deadline)
     return {
       ...transport,
-      write: async (bytes, signal) => {
+      write: (bytes) => {
         const before = server.names.length
-        await transport.write(bytes, signal)
+        transport.write(bytes)
         flights.push(server.names.slice(before))
       },
     }

@@ -132,15 +132,17 @@ class Script {
       enterSession: () => transport.enterSession(),
       destroy: () => transport.destroy(),
       startTls: (options, signal) => transport.startTls(options, signal),
-      read: async (signal) => {
-        const bytes = await transport.read(signal)
-        if (bytes === null) close()
-        else hear('received', bytes)
-        return bytes
+      onChange: (listener) => transport.onChange(listener),
+      isFull: () => transport.isFull(),
+      take: () => {
+        const taken = transport.take()
+        if (taken === 'end') close()
+        else if (taken !== 'nothing yet') hear('received', taken)
+        return taken
       },
-      write: async (bytes, signal) => {
+      write: (bytes) => {
         hear('sent', bytes)
-        await transport.write(bytes, signal)
+        transport.write(bytes)
       },
     }
   }

@@ -59,6 +59,18 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 const LATE_MS = 10
 
 /**
+ * What the deadline was for has come to be in time, and lives on: what listens to the signal may go on listening to it, and
+ * whoever holds this ends it from now on. The deadline itself is disposed of, by its owner, and does not end it any more.
+ *
+ * Not a method: whoever merely uses a deadline has its signal.
+ */
+export function handOver(deadline: Deadline): AbortController {
+  return controllerOf(deadline)
+}
+
+let controllerOf: (deadline: Deadline) => AbortController
+
+/**
  * A moment after which nothing may go on, and the signal that says so.
  *
  * If the event loop was blocked at that moment, what has arrived meanwhile is delivered first; then it is over.
@@ -68,6 +80,10 @@ const LATE_MS = 10
  * await session.query('select 1', { signal: deadline.signal })
  */
 export class Deadline implements Disposable {
+  static {
+    controllerOf = (deadline) => deadline.#controller
+  }
+
   /** The whole budget in milliseconds. */
   readonly timeoutMs: number
   readonly #controller = new AbortController()

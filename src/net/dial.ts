@@ -41,7 +41,7 @@ export interface Destination {
 
 /** Open a connection. Rejects with `deadline.signal.reason`, or with TransportError; then no socket is left. */
 export async function dial({ endpoint, addresses, keepalives }: Destination, deadline: Deadline): Promise<Transport> {
-  if (endpoint.transport === 'unix') return openSocket({ path: endpoint.path }, deadline.signal)
+  if (endpoint.transport === 'unix') return openSocket({ path: endpoint.path }, deadline)
   const { port } = endpoint
   const address = endpoint.address ?? endpoint.host
   const keeping = { keepAlive: keepalives.enabled, keepAliveIdleMs: keepalives.idleMs ?? 0 }
@@ -49,7 +49,7 @@ export async function dial({ endpoint, addresses, keepalives }: Destination, dea
   const [only] = all
   if (only === undefined || all.length > 1) return race(all, port, keeping, deadline)
   try {
-    return await openSocket(optionsFor(only, port, keeping), deadline.signal)
+    return await openSocket(optionsFor(only, port, keeping), deadline)
   } catch (error) {
     throw error instanceof TransportError ? allFailed([error]) : error
   }
@@ -83,7 +83,7 @@ export function createRace(open: typeof openSocket): Race {
         const address = waiting.shift()
         if (address !== undefined) {
           makeRoom()
-          void run({ ...address, index: attempts++, controller: new AbortController() })
+          void run({ ...address, index: attempts++, ending: deadline.slice(Number.POSITIVE_INFINITY) })
           cancelNext = deadline.after(ATTEMPT_DELAY_MS, startNext)
         } else if (running.size === 0) {
           reject(allFailed(failures))
@@ -93,7 +93,7 @@ export function createRace(open: typeof openSocket): Race {
       async function run(attempt: Attempt): Promise<void> {
         running.add(attempt)
         try {
-          const transport = await open(optionsFor(attempt, port, keeping), attempt.controller.signal)
+          const transport = await open(optionsFor(attempt, port, keeping), attempt.ending)
           // Two may connect in the same moment: the second one is a loser, too.
           if (running.delete(attempt)) resolve(transport)
           else transport.destroy()
@@ -105,6 +105,8 @@ export function createRace(open: typeof openSocket): Race {
           }
           failures[attempt.index] = error
           startNext()
+        } finally {
+          attempt.ending[Symbol.dispose]()
         }
       }
 
@@ -120,7 +122,7 @@ export function createRace(open: typeof openSocket): Race {
 
       function letGo(attempt: Attempt): void {
         running.delete(attempt)
-        attempt.controller.abort()
+        attempt.ending.abort(new DOMException('this address is not dialed any more', 'AbortError'))
       }
     })
 }
@@ -129,7 +131,7 @@ export const race: Race = createRace(openSocket)
 
 interface Attempt extends Address {
   readonly index: number
-  readonly controller: AbortController
+  readonly ending: Deadline
 }
 
 /** RFC 8305 section 4: the families take turns, beginning with that of the first address. Where one is dead, it costs 250 ms. */

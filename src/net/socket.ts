@@ -6,11 +6,10 @@ import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } 
 import { Fault } from '../protocol/failure.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
-import { watch } from './deadline.ts'
+import { type Deadline, watch } from './deadline.ts'
 import { COUNT_EVERY_MS, secure } from './tls.ts'
 import { lost as describeLost } from './tls-error.ts'
 import { type Remote, type TlsOptions, type Transport, TransportError } from './transport.ts'
-import { Changes, until } from './until.ts'
 
 /** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
 const QUEUED_BYTES_MAX = 256 * 1024
@@ -18,26 +17,12 @@ const QUEUED_BYTES_MAX = 256 * 1024
 /** For Node's net.connect: the path of a Unix-domain socket, or an address and a port. */
 export type SocketOptions = IpcNetConnectOpts | (TcpNetConnectOpts & { readonly host: string })
 
-/** Open a socket. Rejects with `signal.reason` or TransportError; in either case the socket is gone. */
-export async function openSocket(options: SocketOptions, signal: AbortSignal): Promise<Transport> {
-  signal.throwIfAborted()
-  const socket = connect(options)
-  // For as long as the socket lives: the error that Node reports in the tick of an abort must not find nobody listening.
-  socket.on('error', () => {})
-  return until<Transport>(signal, (resolve, reject) => {
-    let isOpen = false
-    // Here and not after the wait: whatever happens to the socket from now on, the transport hears of it.
-    const onConnect = () => {
-      isOpen = true
-      resolve(new SocketTransport(socket, remoteOf(options)))
-    }
-    const onError = (error: NodeJS.ErrnoException) => reject(lost(error))
-    socket.once('connect', onConnect).once('error', onError)
-    return () => {
-      socket.off('connect', onConnect).off('error', onError)
-      if (!isOpen) socket.destroy()
-    }
-  })
+/** What the opening of a socket ends with: a deadline, or a part of one. */
+export type Ending = Pick<Deadline, 'signal' | 'onEnd'>
+
+/** Open a socket. Rejects with `ending.signal.reason` or TransportError; in either case the socket is gone. */
+export function openSocket(options: SocketOptions, ending: Ending): Promise<Transport> {
+  return SocketTransport.open(options, ending)
 }
 
 class SocketTransport implements Transport {
@@ -54,12 +39,35 @@ class SocketTransport implements Transport {
   /** Of messages, since TLS began. */
   #messageBytes = 0
   #stopCounting = () => {}
-  readonly #changes = new Changes()
+  #tell = () => {}
 
-  constructor(socket: Socket, remote: Remote) {
+  private constructor(socket: Socket, remote: Remote) {
     this.#socket = socket
     this.remote = remote
+    // For as long as the socket lives: the error that Node reports in the tick of an abort must not find nobody listening.
+    socket.on('error', () => {})
     this.#stopListening = this.#listenTo(socket)
+  }
+
+  static async open(options: SocketOptions, ending: Ending): Promise<SocketTransport> {
+    ending.signal.throwIfAborted()
+    const socket = connect(options)
+    const transport = new SocketTransport(socket, remoteOf(options))
+    const stopListening = ending.onEnd(() => transport.destroy())
+    socket.once('connect', () => transport.#tell())
+    try {
+      while (socket.connecting) {
+        await new Promise<void>((resolve) => transport.onChange(resolve))
+        ending.signal.throwIfAborted()
+        transport.#throwIfBroken()
+      }
+      return transport
+    } catch (error) {
+      transport.destroy()
+      throw error
+    } finally {
+      stopListening()
+    }
   }
 
   #listenTo(socket: Socket): () => void {
@@ -69,22 +77,21 @@ class SocketTransport implements Transport {
       this.#queuedBytes += chunk.length
       this.#messageBytes += chunk.length
       if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
-      this.#changes.tell()
+      this.#tell()
     }
     const onEnd = () => {
       this.#ended = true
-      this.#changes.tell()
+      this.#tell()
     }
     const onError = (error: NodeJS.ErrnoException) => {
       this.#error = lost(error)
-      this.#changes.tell()
+      this.#tell()
     }
     const onClose = () => {
       this.#isClosed = true
-      this.#changes.tell()
-      this.#changes.forget()
+      this.#tell()
     }
-    const onDrain = () => this.#changes.tell()
+    const onDrain = () => this.#tell()
     socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose).on('drain', onDrain)
     return () => {
       socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose).off('drain', onDrain)
@@ -124,23 +131,23 @@ class SocketTransport implements Transport {
 
   enterSession(): void {
     this.#stopCounting()
-    this.#changes.forget()
   }
 
-  async read(signal: AbortSignal): Promise<Buffer | null> {
-    for (;;) {
-      signal.throwIfAborted()
-      const chunk = this.#queue.shift()
-      if (chunk !== undefined) {
-        this.#queuedBytes -= chunk.length
-        if (this.#queue.length === 0) this.#socket.resume()
-        return chunk
-      }
-      // Whatever was received comes first: the reason for which a server hung up is in its last bytes.
-      if (this.#ended) return null
-      this.#throwIfBroken()
-      await this.#changes.next(signal)
+  take(): Buffer | 'nothing yet' | 'end' {
+    const chunk = this.#queue.shift()
+    if (chunk !== undefined) {
+      this.#queuedBytes -= chunk.length
+      if (this.#queue.length === 0) this.#socket.resume()
+      return chunk
     }
+    // Whatever was received comes first: the reason for which a server hung up is in its last bytes.
+    if (this.#ended) return 'end'
+    this.#throwIfBroken()
+    return 'nothing yet'
+  }
+
+  onChange(listener: () => void): void {
+    this.#tell = listener
   }
 
   #throwIfBroken(): void {
@@ -148,12 +155,13 @@ class SocketTransport implements Transport {
     if (this.#isClosed) throw new TransportError('ECLOSED', 'the connection was closed on our side')
   }
 
-  async write(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    // A broken connection is met by the reader, who first gets what the server still had to say. Here it ends the wait:
-    // a destroyed socket needs no drain.
+  write(bytes: Buffer): void {
     this.#socket.write(bytes)
-    while (this.#socket.writableNeedDrain) await this.#changes.next(signal)
+  }
+
+  /** Of a destroyed socket it is false: nobody waits for one that broke. */
+  isFull(): boolean {
+    return this.#socket.writableNeedDrain
   }
 
   destroy(): void {
@@ -161,8 +169,7 @@ class SocketTransport implements Transport {
     this.#socket.destroy()
     // Node says so a little later. Whoever reads must not wait for that.
     this.#isClosed = true
-    this.#changes.tell()
-    this.#changes.forget()
+    this.#tell()
   }
 }
 

@@ -18,25 +18,29 @@ export interface TlsOptions {
 /** The other end as it was dialed: who dials it again comes to the same server, not to another one of the same name. */
 export type Remote = { readonly address: string; readonly port: number } | { readonly path: string }
 
-/** Between two waits it may go on listening to their signal: until it is given another one, or the session, its end or `destroy` comes. */
+/**
+ * Nothing of it waits, but for TLS: what is here is taken, what is to be sent is handed over, and whoever uses it is called when
+ * something has changed. How long he has patience is his own affair.
+ */
 export interface Transport {
   readonly remote: Remote
   /**
-   * The next bytes, or null once the peer has ended its side. The buffer belongs to the caller.
-   * Rejects with `signal.reason`, or with TransportError if the connection broke.
+   * The next bytes that were received; they belong to the caller. 'end': the peer has ended its side, and all was taken.
+   * Throws TransportError if the connection broke, once all that came before was taken.
    */
-  read(signal: AbortSignal): Promise<Buffer | null>
-  /**
-   * Hand bytes over; settles when the transport can take more.
-   * Rejects with `signal.reason`, or with TransportError if the connection broke.
-   */
-  write(bytes: Buffer, signal: AbortSignal): Promise<void>
+  take(): Buffer | 'nothing yet' | 'end'
+  /** Hand bytes over. A broken connection is no error of the writer: the reader meets it. */
+  write(bytes: Buffer): void
+  /** What was handed over has to go first: whoever has more to write waits. */
+  isFull(): boolean
+  /** Whom to call when there may be something to take, or room, and once it is destroyed: the one who was named last. */
+  onChange(listener: () => void): void
   /**
    * Go on in TLS. Nothing may have been received that was not read.
    * Rejects with `signal.reason`, with TransportError if TLS did not come to be, or with Fault.
    */
   startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts>
-  /** The session is ready: what may come in TLS is not bounded any more, and the signal of the connect not listened to. */
+  /** The session is ready: what may come in TLS is not bounded any more. */
   enterSession(): void
   /** Let go at once. Idempotent; whoever still waits is told. */
   destroy(): void

@@ -1,7 +1,6 @@
 /**
- * Waits that end with their signal. Every promise in this folder that waits for the world is made here, so
- * that there is one place where listeners are added, and removed: that of `until` whatever happens first, that of `Changes`
- * when its owner has no more use for the signal.
+ * Every promise in this folder that waits for the world is made here: those that end with their signal, so that there is one place
+ * where listeners are added, and removed whatever happens first; and those for a change, which end with what they are about.
  */
 
 /**
@@ -47,28 +46,14 @@ export function until<T>(
   })
 }
 
-/**
- * Waits for what changes again and again, such as a connection. As long as they have the same signal they share one listener,
- * which stays between them: to add and remove it costs more than all the rest of a wait. Whoever owns this calls `forget` when
- * nobody will wait under that signal any more.
- */
+/** Waits for what changes again and again, such as a connection. */
 export class Changes {
-  #waiting: Waiting[] = []
-  readonly #heard = new Set<AbortSignal>()
+  #waiting: ((nothing: null) => void)[] = []
 
-  /** The next change. Rejects with `signal.reason` as soon as the signal is aborted. */
-  next(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) {
-        reject(signal.reason)
-        return
-      }
-      this.#waiting.push({ signal, resolve, reject })
-      if (this.#heard.has(signal)) return
-      // What the signal before was for is over.
-      this.forget()
-      this.#heard.add(signal)
-      signal.addEventListener('abort', this.#onAbort)
+  /** Settles with the next change; null says nothing of what it was. */
+  next(): Promise<null> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
     })
   }
 
@@ -77,28 +62,6 @@ export class Changes {
     if (this.#waiting.length === 0) return
     const told = this.#waiting
     this.#waiting = []
-    for (const { resolve } of told) resolve()
+    for (const resolve of told) resolve(null)
   }
-
-  /** Listen to no signal under which nobody waits. */
-  forget(): void {
-    for (const signal of this.#heard) {
-      if (this.#waiting.some((one) => one.signal === signal)) continue
-      this.#heard.delete(signal)
-      signal.removeEventListener('abort', this.#onAbort)
-    }
-  }
-
-  readonly #onAbort = () => {
-    const waiting = this.#waiting
-    this.#waiting = waiting.filter(({ signal }) => !signal.aborted)
-    this.forget()
-    for (const { signal, reject } of waiting) if (signal.aborted) reject(signal.reason)
-  }
-}
-
-interface Waiting {
-  readonly signal: AbortSignal
-  readonly resolve: () => void
-  readonly reject: (reason: unknown) => void
 }

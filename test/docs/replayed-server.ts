@@ -4,7 +4,6 @@
  */
 import type { Section } from '../../docs/wire/transcript.ts'
 import type { Transport } from '../../src/net/transport.ts'
-import { until } from '../../src/net/until.ts'
 import type { TlsFacts } from '../../src/state/handshake/states.ts'
 
 interface Line {
@@ -17,7 +16,8 @@ interface Line {
 export class ReplayedServer {
   readonly #script: Line[]
   readonly #tls: TlsFacts | null
-  readonly #waiting = new Set<() => void>()
+  /** By connection. */
+  readonly #listeners = new Map<number, () => void>()
   #connections = 0
   /** Bytes of the client that are no whole message yet. */
   #pending = Buffer.alloc(0)
@@ -38,35 +38,28 @@ export class ReplayedServer {
     const connection = this.#connections
     return {
       remote: { address: '192.0.2.1', port: 5432 },
-      read: (signal) => this.#read(connection, signal),
-      write: async (bytes, signal) => {
-        signal.throwIfAborted()
-        this.#take(connection, bytes)
+      take: () => this.#next(connection),
+      onChange: (listener) => {
+        this.#listeners.set(connection, listener)
       },
+      isFull: () => false,
+      write: (bytes) => this.#take(connection, bytes),
       startTls: async (_options, signal) => {
         signal.throwIfAborted()
         if (this.#tls === null) throw new Error('there was no TLS when this was recorded')
         return this.#tls
       },
       enterSession: () => {},
-      destroy: () => {},
+      destroy: () => this.#tell(),
     }
   }
 
-  async #read(connection: number, signal: AbortSignal): Promise<Buffer | null> {
-    for (;;) {
-      signal.throwIfAborted()
-      const [next] = this.#script
-      if (next?.connection === connection && next.direction === 'received') {
-        this.#script.shift()
-        this.#tell()
-        return next.bytes
-      }
-      await until<void>(signal, (resolve) => {
-        this.#waiting.add(resolve)
-        return () => this.#waiting.delete(resolve)
-      })
-    }
+  #next(connection: number): Buffer | 'nothing yet' | 'end' {
+    const [next] = this.#script
+    if (next?.connection !== connection || next.direction !== 'received') return 'nothing yet'
+    this.#script.shift()
+    this.#tell()
+    return next.bytes ?? 'end'
   }
 
   #take(connection: number, bytes: Buffer): void {
@@ -86,6 +79,7 @@ export class ReplayedServer {
   }
 
   #tell(): void {
-    for (const resolve of [...this.#waiting]) resolve()
+    // As from a network: not while he who is told is still writing.
+    for (const listener of this.#listeners.values()) queueMicrotask(listener)
   }
 }

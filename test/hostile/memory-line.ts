@@ -1,6 +1,5 @@
 /** A line in memory, and the transport at its other end: the same scripts without sockets, so that time can stand still. */
 import { type Transport, TransportError } from '../../src/net/transport.ts'
-import { until } from '../../src/net/until.ts'
 import { ClientGone, type Line } from '../../src/testing/index.ts'
 
 /** What may wait unread, as in a socket's buffer. */
@@ -16,6 +15,8 @@ export class MemoryLine implements Line {
   readonly #received: Buffer[] = []
   /** Told when something has changed. */
   readonly #waiting = new Set<() => void>()
+
+  #listener = () => {}
 
   constructor() {
     this.gone = new Promise((resolve) => {
@@ -80,24 +81,21 @@ export class MemoryLine implements Line {
   /** The client's end. */
   readonly transport: Transport = {
     remote: { address: '192.0.2.1', port: 5432 },
-    read: async (signal) => {
-      for (;;) {
-        signal.throwIfAborted()
-        const chunk = this.#toClient.shift()
-        if (chunk !== undefined) {
-          this.#tell()
-          return chunk
-        }
-        if (this.#end === 'FIN') return null
-        if (this.#end !== null) throw this.#end
-        await until<void>(signal, (resolve) => {
-          this.#waiting.add(resolve)
-          return () => this.#waiting.delete(resolve)
-        })
+    take: () => {
+      const chunk = this.#toClient.shift()
+      if (chunk !== undefined) {
+        this.#tell()
+        return chunk
       }
+      if (this.#end === 'FIN') return 'end'
+      if (this.#end !== null) throw this.#end
+      return 'nothing yet'
     },
-    write: async (bytes, signal) => {
-      signal.throwIfAborted()
+    onChange: (listener) => {
+      this.#listener = listener
+    },
+    isFull: () => false,
+    write: (bytes) => {
       this.#received.push(Buffer.from(bytes))
       this.#toServer.push(Buffer.from(bytes))
       this.#tell()
@@ -116,6 +114,7 @@ export class MemoryLine implements Line {
   }
 
   #tell(): void {
+    this.#listener()
     for (const resolve of [...this.#waiting]) {
       this.#waiting.delete(resolve)
       resolve()

@@ -12,6 +12,7 @@ import { deriveKeys } from '../../src/net/kdf.ts'
 import { resolveHost } from '../../src/net/resolve.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { pathOf } from '../certificates/index.ts'
+import { changeTransport } from '../support/transport.ts'
 import { handshakeFailureOf } from './expect-failure.ts'
 import { type ServerCertificate, sentIn, TlsServer } from './tls-server.ts'
 
@@ -74,17 +75,12 @@ async function watch(to: ConnectTarget): Promise<{ session: Session; written: st
       resolveHost,
       async dial(...parameters): Promise<Transport> {
         const transport = await dial(...parameters)
-        return {
-          remote: transport.remote,
-          read: (signal) => transport.read(signal),
-          startTls: (options, signal) => transport.startTls(options, signal),
-          enterSession: () => transport.enterSession(),
-          destroy: () => transport.destroy(),
-          write(bytes, signal) {
+        return changeTransport(transport, {
+          write(bytes) {
             chunks.push(Buffer.from(bytes))
-            return transport.write(bytes, signal)
+            transport.write(bytes)
           },
-        }
+        })
       },
       ...{ deriveKeys, randomBytes, knownServers: createKnownServers() },
     },

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { type Clock, Deadline, monotonicClock, watch } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
+import { receive } from '../support/transport.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
 import { turn } from './resources.ts'
@@ -626,11 +627,12 @@ describe('if the event loop was blocked beyond the deadline', () => {
 
   it('real bytes that have arrived are read, and real silence is the end', async () => {
     await using listener = await Listener.tcp()
-    const transport = await openSocket({ host: '127.0.0.1', port: listener.port }, new AbortController().signal)
+    const transport = await openSocket({ host: '127.0.0.1', port: listener.port }, new Deadline())
     const peer = await listener.accept()
     for (const answer of ['in time', null]) {
       using deadline = new Deadline({ timeoutMs: 20 })
-      const reading = transport.read(deadline.signal).catch((reason: unknown) => reason)
+      const ended = new Promise((resolve) => deadline.onEnd(() => resolve(deadline.signal.reason)))
+      const reading = Promise.race([receive(transport), ended])
       if (answer !== null) peer.write(answer)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
       const outcome = await reading

@@ -8,6 +8,7 @@ import { type Address, resolveHost } from '../../src/net/resolve.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { BlackHole } from '../servers/black-hole.ts'
+import { receive } from '../support/transport.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
@@ -62,7 +63,7 @@ describe('an endpoint', () => {
     expect(getEventListeners(deadline.signal, 'abort')).toEqual([])
     const peer = await listener.accept()
     peer.write('hello')
-    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('hello'))
+    await expect(receive(transport)).resolves.toEqual(Buffer.from('hello'))
     transport.destroy()
     peer.resume()
     await untilTrue(() => listener.connections === 0, 'the peer has seen the end')
@@ -73,7 +74,7 @@ describe('an endpoint', () => {
     const transport = await dial({ transport: 'unix', path: listener.path }, deadline)
     const peer = await listener.accept()
     peer.write('hello')
-    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('hello'))
+    await expect(receive(transport)).resolves.toEqual(Buffer.from('hello'))
     transport.destroy()
   })
 
@@ -227,9 +228,7 @@ describe('an abort', () => {
     using over = new Deadline({ signal: AbortSignal.abort(REASON) })
     await expect(failureOf(dial(tcp(listener.port), over))).resolves.toBe(REASON)
     await expect(failureOf(dial({ transport: 'unix', path: '/' }, over))).resolves.toBe(REASON)
-    await expect(
-      failureOf(openSocket({ host: '127.0.0.1', port: listener.port }, AbortSignal.abort(REASON))),
-    ).resolves.toBe(REASON)
+    await expect(failureOf(openSocket({ host: '127.0.0.1', port: listener.port }, over))).resolves.toBe(REASON)
     await turn()
     expect(listener.connections).toBe(0)
   })
@@ -247,7 +246,7 @@ describe('an abort', () => {
     await using listener = await Listener[kind]()
     const where = kind === 'tcp' ? { host: '127.0.0.1', port: listener.port } : { path: listener.path }
     const listening = openResources()
-    const opening = failureOf(openSocket(where, caller.signal))
+    const opening = failureOf(openSocket(where, deadline))
     caller.abort(REASON)
     await expect(Promise.race([opening, turn()])).resolves.toBe(REASON)
     // If the other end has seen anything of it, then also its end.
@@ -274,11 +273,11 @@ describe('an abort', () => {
 
   it('in the tick in which the connection fails is the end, and the error disturbs nobody', async () => {
     // Connecting to the broadcast address fails within connect(2): Node reports it in a later callback of this tick.
-    const opening = failureOf(openSocket({ host: '255.255.255.255', port: 1 }, caller.signal))
+    const opening = failureOf(openSocket({ host: '255.255.255.255', port: 1 }, deadline))
     process.nextTick(() => caller.abort(REASON))
     await expect(opening).resolves.toBe(REASON)
     const port = await Listener.closedPort()
-    const refused = failureOf(openSocket({ host: '127.0.0.1', port }, caller.signal))
+    const refused = failureOf(openSocket({ host: '127.0.0.1', port }, deadline))
     await expect(refused).resolves.toBe(REASON)
   })
 
@@ -288,7 +287,7 @@ describe('an abort', () => {
     caller.abort(REASON)
     const peer = await listener.accept()
     peer.write('still here')
-    await expect(transport.read(new AbortController().signal)).resolves.toEqual(Buffer.from('still here'))
+    await expect(receive(transport)).resolves.toEqual(Buffer.from('still here'))
     transport.destroy()
   })
 })

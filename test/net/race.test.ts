@@ -52,7 +52,7 @@ afterEach(() => {
   expect(getEventListeners(caller.signal, 'abort')).toEqual([])
 })
 
-const open: typeof openSocket = (options, signal) =>
+const open: typeof openSocket = (options, { signal }) =>
   until<Transport>(signal, (resolve, reject) => {
     let isOver = false
     const host = 'host' in options ? options.host : 'a path'

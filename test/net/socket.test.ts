@@ -1,9 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { getEventListeners, once } from 'node:events'
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Deadline } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
+import { handOver, receive } from '../support/transport.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
 
@@ -11,7 +13,6 @@ const REASON = new Error('enough')
 const MEBIBYTE = 1024 * 1024
 
 let before: string[]
-let caller: AbortController
 let listener: Listener
 let peer: Socket
 let transport: Transport
@@ -32,17 +33,15 @@ beforeEach(async () => {
   before = openResources()
   process.on('warning', onWarning)
   subscribe('net.client.socket', onSocket)
-  caller = new AbortController()
   listener = await Listener.tcp()
-  transport = await openSocket({ host: '127.0.0.1', port: listener.port, noDelay: true }, caller.signal)
+  transport = await openSocket({ host: '127.0.0.1', port: listener.port, noDelay: true }, new Deadline())
   peer = await listener.accept()
   unsubscribe('net.client.socket', onSocket)
 })
 
-/** After every test of this file: nobody listens to the caller, no socket is open, Node has complained of nothing. */
+/** After every test of this file: no socket is open, Node has complained of nothing. */
 afterEach(async () => {
   transport.destroy()
-  expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   await listener[Symbol.asyncDispose]()
   await expectNoMoreThan(before)
   process.off('warning', onWarning)
@@ -54,7 +53,7 @@ async function readAll(): Promise<{ bytes: Buffer; end: TransportError | null }>
   const chunks: Buffer[] = []
   try {
     for (;;) {
-      const chunk = await transport.read(caller.signal)
+      const chunk = await receive(transport)
       if (chunk === null) return { bytes: Buffer.concat(chunks), end: null }
       chunks.push(chunk)
     }
@@ -83,14 +82,15 @@ async function untilStill(measure: () => number): Promise<number> {
 }
 
 describe('a socket', () => {
-  it('is not even made on a signal that is aborted already', async () => {
+  it('is not even made once the deadline has ended', async () => {
+    using over = new Deadline({ signal: AbortSignal.abort(REASON) })
     let made = 0
     const count = () => {
       made += 1
     }
     subscribe('net.client.socket', count)
     try {
-      const opening = openSocket({ host: '127.0.0.1', port: listener.port }, AbortSignal.abort(REASON))
+      const opening = openSocket({ host: '127.0.0.1', port: listener.port }, over)
       await expect(opening).rejects.toBe(REASON)
     } finally {
       unsubscribe('net.client.socket', count)
@@ -108,9 +108,9 @@ describe('what is read', () => {
     expect(received.end).toBeNull()
     expect(received.bytes.equals(bytes)).toBe(true)
     await untilTrue(() => closed, 'the socket is closed on our side, too')
-    await expect(transport.read(caller.signal)).resolves.toBeNull()
+    await expect(receive(transport)).resolves.toBeNull()
     transport.destroy()
-    await expect(transport.read(caller.signal)).resolves.toBeNull()
+    await expect(receive(transport)).resolves.toBeNull()
   })
 
   it('comes before the news that the connection was reset', async () => {
@@ -121,7 +121,7 @@ describe('what is read', () => {
     const { bytes, end } = await readAll()
     expect(bytes.toString()).toBe('the reason')
     expect(end).toMatchObject({ code: 'ECONNRESET', message: 'read ECONNRESET' })
-    await expect(transport.read(caller.signal)).rejects.toBe(end)
+    await expect(receive(transport)).rejects.toBe(end)
   })
 
   it('comes before the news of the reset even if both arrive together', async () => {
@@ -136,7 +136,7 @@ describe('what is read', () => {
   it('is what the server said before it hung up, though we went on writing', async () => {
     peer.end('the reason')
     await turn()
-    await transport.write(Buffer.from('too late'), caller.signal)
+    transport.write(Buffer.from('too late'))
     const { bytes } = await readAll()
     expect(bytes.toString()).toBe('the reason')
   })
@@ -144,7 +144,7 @@ describe('what is read', () => {
   it('does not wait for more than there is: a byte at a time is delivered a byte at a time', async () => {
     for (const byte of 'RSZ') {
       peer.write(byte)
-      await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from(byte))
+      await expect(receive(transport)).resolves.toEqual(Buffer.from(byte))
     }
   })
 
@@ -162,43 +162,6 @@ describe('what is read', () => {
     expect(end).toBeNull()
     expect(bytes.equals(flood)).toBe(true)
   })
-
-  it('is waited for under one listener, which stays until the session begins or the socket is let go', async () => {
-    const heard = () => getEventListeners(caller.signal, 'abort')
-    for (const byte of 'RS') {
-      const reading = transport.read(caller.signal)
-      const [listener] = heard()
-      expect(heard()).toHaveLength(1)
-      peer.write(byte)
-      await reading
-      expect(heard()).toEqual([listener])
-    }
-    transport.enterSession()
-    expect(heard()).toEqual([])
-
-    const reading = transport.read(caller.signal).catch((error: unknown) => error)
-    expect(heard()).toHaveLength(1)
-    transport.destroy()
-    expect(await reading).toMatchObject({ code: 'ECLOSED' })
-    expect(heard()).toEqual([])
-  })
-
-  it('is not lost by an abort of the wait', async () => {
-    const reading = transport.read(caller.signal)
-    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
-    caller.abort(REASON)
-    await expect(reading).rejects.toBe(REASON)
-    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
-    peer.write('later')
-    await expect(transport.read(new AbortController().signal)).resolves.toEqual(Buffer.from('later'))
-  })
-
-  it('is not handed out on a signal that is aborted already, even if it is there', async () => {
-    peer.write('here')
-    await untilStill(() => socket.bytesRead)
-    await expect(transport.read(AbortSignal.abort(REASON))).rejects.toBe(REASON)
-    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('here'))
-  })
 })
 
 describe('what is written', () => {
@@ -210,7 +173,7 @@ describe('what is written', () => {
       return Buffer.concat(chunks)
     })()
     for (let at = 0; at < bytes.length; at += 100_003) {
-      await transport.write(bytes.subarray(at, at + 100_003), caller.signal)
+      await handOver(transport, bytes.subarray(at, at + 100_003))
     }
     await untilTrue(() => socket.writableLength === 0, 'all is handed over')
     transport.destroy()
@@ -219,35 +182,21 @@ describe('what is written', () => {
 
   it('waits for a peer that does not read, and goes on when it does', async () => {
     let settled = false
-    const writing = transport.write(pattern(16 * MEBIBYTE), caller.signal).then(() => {
+    const writing = handOver(transport, pattern(16 * MEBIBYTE)).then(() => {
       settled = true
     })
     await untilStill(() => socket.writableLength)
     expect(settled).toBe(false)
-    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
     peer.resume()
     await writing
     expect(socket.writableLength).toBe(0)
-  })
-
-  it('waits no longer than the signal allows', async () => {
-    const writing = transport.write(pattern(16 * MEBIBYTE), caller.signal)
-    await untilStill(() => socket.writableLength)
-    caller.abort(REASON)
-    await expect(writing).rejects.toBe(REASON)
-    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
-  })
-
-  it('is nothing on a signal that is aborted already', async () => {
-    await expect(transport.write(Buffer.from('x'), AbortSignal.abort(REASON))).rejects.toBe(REASON)
-    expect(socket.bytesWritten).toBe(0)
   })
 
   it('on a broken connection is no error of the writer: the reader meets it', async () => {
     peer.resetAndDestroy()
     await untilTrue(() => peer.closed, 'the peer is gone')
     for (let writes = 0; writes < 5; writes += 1) {
-      await transport.write(Buffer.from('x'), caller.signal)
+      await handOver(transport, Buffer.from('x'))
       await turn()
     }
     const { end } = await readAll()
@@ -255,7 +204,7 @@ describe('what is written', () => {
   })
 
   it('and waits is told when the connection breaks', async () => {
-    const writing = transport.write(pattern(16 * MEBIBYTE), caller.signal)
+    const writing = handOver(transport, pattern(16 * MEBIBYTE))
     await untilStill(() => socket.writableLength)
     peer.resetAndDestroy()
     await expect(writing).resolves.toBeUndefined()
@@ -266,18 +215,18 @@ describe('what is written', () => {
 
 describe('a transport that is let go', () => {
   it('wakes who reads', async () => {
-    const reading = transport.read(caller.signal)
+    const reading = receive(transport)
     transport.destroy()
     await expect(reading).rejects.toMatchObject({ name: 'TransportError', code: 'ECLOSED' })
-    await expect(transport.read(caller.signal)).rejects.toMatchObject({ code: 'ECLOSED' })
+    await expect(receive(transport)).rejects.toMatchObject({ code: 'ECLOSED' })
   })
 
   it('wakes who writes', async () => {
-    const writing = transport.write(pattern(16 * MEBIBYTE), caller.signal)
+    const writing = handOver(transport, pattern(16 * MEBIBYTE))
     await untilStill(() => socket.writableLength)
     transport.destroy()
     await expect(writing).resolves.toBeUndefined()
-    await expect(transport.write(Buffer.from('x'), caller.signal)).resolves.toBeUndefined()
+    await expect(handOver(transport, Buffer.from('x'))).resolves.toBeUndefined()
   })
 
   it('may be let go as often as one likes', async () => {
@@ -290,7 +239,7 @@ describe('a transport that is let go', () => {
   it('is gone for the peer, whatever was still to be read or written', async () => {
     peer.write(pattern(MEBIBYTE))
     await untilStill(() => socket.bytesRead)
-    void transport.write(pattern(16 * MEBIBYTE), caller.signal)
+    transport.write(pattern(16 * MEBIBYTE))
     transport.destroy()
     peer.resume()
     await untilTrue(() => listener.connections === 0, 'the peer has seen the end')
@@ -309,7 +258,7 @@ describe('TLS', () => {
   it('does not begin over bytes that came in plaintext and were not read (CVE-2021-23222)', async () => {
     peer.write('SZ')
     await untilTrue(() => socket.bytesRead === 2, 'two bytes arrive')
-    await expect(transport.startTls(options, caller.signal)).rejects.toMatchObject({
+    await expect(transport.startTls(options, new AbortController().signal)).rejects.toMatchObject({
       failure: { kind: 'misbehaved', received: '2 bytes in plaintext' },
     })
   })
@@ -317,6 +266,6 @@ describe('TLS', () => {
   it('does not begin over a connection that is broken: it says so at once', async () => {
     peer.resetAndDestroy()
     await untilTrue(() => closed, 'the socket is closed')
-    await expect(transport.startTls(options, caller.signal)).rejects.toBeInstanceOf(TransportError)
+    await expect(transport.startTls(options, new AbortController().signal)).rejects.toBeInstanceOf(TransportError)
   })
 })

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createServer, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/auth/secret.ts'
+import { Deadline } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { COUNT_EVERY_MS, readTlsOptions, secure as secureSocket, type TlsParameters } from '../../src/net/tls.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
@@ -19,6 +20,7 @@ import { honest } from '../../src/testing/identities.ts'
 import { HostileServer } from '../../src/testing/index.ts'
 import { APPLICATION_RECORD, HANDSHAKE_RECORD, newSessionTicket } from '../../src/testing/tls-record.ts'
 import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
+import { handOver, receive } from '../support/transport.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
 
@@ -107,7 +109,7 @@ function listen(options: ServerOptions = {}): Promise<TlsListener> {
 }
 
 async function dial({ port }: { readonly port: number }): Promise<Transport> {
-  const transport = await openSocket({ host: '127.0.0.1', port, noDelay: true }, caller.signal)
+  const transport = await openSocket({ host: '127.0.0.1', port, noDelay: true }, new Deadline())
   open.push(transport)
   return transport
 }
@@ -564,7 +566,7 @@ describe('a transport in TLS', () => {
   it('says which certificate is missed', async () => {
     await using listener = await listen({ requestCert: true, ca: read('ca.crt') })
     const { transport } = await secure(listener, { minVersion: 'TLSv1.3' })
-    expect(await failureOf(transport.read(caller.signal))).toMatchObject({
+    expect(await failureOf(receive(transport))).toMatchObject({
       message: 'the server wants a client certificate: give sslcert and sslkey',
     })
   })
@@ -575,10 +577,10 @@ describe('a transport in TLS', () => {
     await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
     listener.clients[0]?.pipe(listener.clients[0])
     const sent = Buffer.alloc(1024 * 1024, 'pg-deadline')
-    const writing = transport.write(sent, caller.signal)
+    const writing = handOver(transport, sent)
     const received: Buffer[] = []
     for (let length = 0; length < sent.length; length += received.at(-1)?.length ?? 0) {
-      const chunk = await transport.read(caller.signal)
+      const chunk = await receive(transport)
       if (chunk === null) break
       received.push(chunk)
     }
@@ -593,7 +595,7 @@ describe('a transport in TLS', () => {
     listener.clients[0]?.write('hello')
     const { transport } = await connecting
     await turn()
-    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('hello'))
+    await expect(receive(transport)).resolves.toEqual(Buffer.from('hello'))
   })
 
   it('ends where the server ends it', async () => {
@@ -601,8 +603,8 @@ describe('a transport in TLS', () => {
     const { transport } = await secure(listener)
     await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
     listener.clients[0]?.end('bye')
-    await expect(transport.read(caller.signal)).resolves.toEqual(Buffer.from('bye'))
-    await expect(transport.read(caller.signal)).resolves.toBe(null)
+    await expect(receive(transport)).resolves.toEqual(Buffer.from('bye'))
+    await expect(receive(transport)).resolves.toBe(null)
   })
 
   it('is destroyed as a whole, and whoever reads is told', async () => {
@@ -610,7 +612,7 @@ describe('a transport in TLS', () => {
     const { transport } = await secure(listener)
     await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
     const closed = new Promise((resolve) => listener.clients[0]?.once('close', resolve).resume())
-    const reading = failureOf(transport.read(caller.signal))
+    const reading = failureOf(receive(transport))
     transport.destroy()
     expect(await reading).toMatchObject({ name: 'TransportError', code: 'ECLOSED' })
     await closed
@@ -639,7 +641,7 @@ describe('a transport in TLS', () => {
     const transport = await dial(listener)
     const peer = await listener.accept()
     peer.write('S')
-    await transport.read(caller.signal)
+    await receive(transport)
     peer.write('injected')
     for (let turns = 0; turns < 20; turns += 1) await turn()
     expect(await failureOf(transport.startTls(options, caller.signal))).toMatchObject({
@@ -762,7 +764,7 @@ describe('a second handshake', () => {
     const { transport } = await secure(listener)
     await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
     listener.clients[0]?.renegotiate({}, () => {})
-    const error = await failureOf(transport.read(caller.signal))
+    const error = await failureOf(receive(transport))
     expect(error).toBeInstanceOf(TransportError)
   })
 })
@@ -878,7 +880,7 @@ describe('the bytes of TLS that bring no message', () => {
       await send(BEYOND, 'second')
     })
     const { transport } = await secure(server)
-    expect(String(await transport.read(caller.signal))).toBe('first')
+    expect(String(await receive(transport))).toBe('first')
     return { server, transport, goOn }
   }
 
@@ -892,8 +894,8 @@ describe('the bytes of TLS that bring no message', () => {
       return server.visits[0]?.isClosed === true
     }, 'the connection is gone')
     // What had been received comes first.
-    const received = await failureOf(transport.read(caller.signal))
-    const error = received instanceof Fault ? received : await failureOf(transport.read(caller.signal))
+    const received = await failureOf(receive(transport))
+    const error = received instanceof Fault ? received : await failureOf(receive(transport))
     expect(error).toMatchObject({
       failure: { kind: 'limit', what: 'bytes of TLS that bring no message', limit: LIMIT },
     })
@@ -907,7 +909,7 @@ describe('the bytes of TLS that bring no message', () => {
     transport.enterSession()
     expect(vi.getTimerCount()).toBe(0)
     goOn()
-    expect(String(await transport.read(caller.signal))).toBe('second')
+    expect(String(await receive(transport))).toBe('second')
     transport.destroy()
     await server[Symbol.asyncDispose]()
   })
@@ -926,7 +928,7 @@ describe('the bytes of TLS that bring no message', () => {
     await untilTrue(() => listener.clients.length === 1, 'the server is through, too')
     listener.clients[0]?.write(Buffer.alloc(2 * LIMIT))
     for (let received = 0; received < 2 * LIMIT; ) {
-      received += (await transport.read(caller.signal))?.length ?? 0
+      received += (await receive(transport))?.length ?? 0
       vi.advanceTimersByTime(10)
     }
   })

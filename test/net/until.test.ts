@@ -77,14 +77,11 @@ describe('a wait', () => {
 })
 
 describe('waits for changes', () => {
-  const heard = (caller: AbortController) => getEventListeners(caller.signal, 'abort')
-
   it('end with the next change, all of them, and it is told to those alone who wait', async () => {
     const changes = new Changes()
-    const caller = new AbortController()
     changes.tell()
     const story: string[] = []
-    const waits = ['a', 'b'].map((name) => changes.next(caller.signal).then(() => story.push(name)))
+    const waits = ['a', 'b'].map((name) => changes.next().then(() => story.push(name)))
     await Promise.resolve()
     expect(story).toEqual([])
     changes.tell()
@@ -92,81 +89,17 @@ describe('waits for changes', () => {
     expect(story).toEqual(['a', 'b'])
   })
 
-  it('share a listener under the same signal, which stays between them until it is forgotten', async () => {
-    const changes = new Changes()
-    const caller = new AbortController()
-    for (const _again of [1, 2, 3]) {
-      const waits = [changes.next(caller.signal), changes.next(caller.signal)]
-      expect(heard(caller)).toHaveLength(1)
-      changes.forget()
-      expect(heard(caller)).toHaveLength(1)
-      changes.tell()
-      await Promise.all(waits)
-      expect(heard(caller)).toHaveLength(1)
-    }
-    changes.forget()
-    expect(heard(caller)).toEqual([])
-  })
-
-  it('end with their own signal and no other', async () => {
-    const changes = new Changes()
-    const [first, second] = [new AbortController(), new AbortController()]
-    const ended = changes.next(first.signal)
-    const left = changes.next(second.signal)
-    expect([heard(first).length, heard(second).length]).toEqual([1, 1])
-    first.abort('enough')
-    await expect(ended).rejects.toBe('enough')
-    changes.forget()
-    expect([heard(first).length, heard(second).length]).toEqual([0, 1])
-    changes.tell()
-    await left
-    changes.forget()
-    expect(heard(second)).toEqual([])
-    await expect(changes.next(first.signal)).rejects.toBe('enough')
-    expect(heard(first)).toEqual([])
-  })
-
-  it('end each for its own reason where one signal is aborted by the other', async () => {
-    const changes = new Changes()
-    const [outer, inner] = [new AbortController(), new AbortController()]
-    outer.signal.addEventListener('abort', () => inner.abort('inner'), { once: true })
-    const waits = [changes.next(inner.signal), changes.next(outer.signal)]
-    outer.abort('outer')
-    expect(await Promise.allSettled(waits)).toMatchObject([{ reason: 'inner' }, { reason: 'outer' }])
-    expect([heard(outer).length, heard(inner).length]).toEqual([0, 0])
-  })
-
-  it('leave nothing behind if their signal is aborted when nobody waits', async () => {
-    const changes = new Changes()
-    const caller = new AbortController()
-    const wait = changes.next(caller.signal)
-    changes.tell()
-    await wait
-    caller.abort('enough')
-    expect(heard(caller)).toEqual([])
-  })
-
-  it('under another signal take the listener away from the one before', async () => {
-    const changes = new Changes()
-    const [first, second] = [new AbortController(), new AbortController()]
-    const before = changes.next(first.signal)
-    changes.tell()
-    await before
-    const now = changes.next(second.signal)
-    expect([heard(first).length, heard(second).length]).toEqual([0, 1])
-    changes.tell()
-    await now
-  })
-
   it('may be asked for again by whoever is told', async () => {
     const changes = new Changes()
-    const caller = new AbortController()
-    const again = changes.next(caller.signal).then(() => changes.next(caller.signal))
+    const story: string[] = []
+    const again = changes.next().then(() => {
+      story.push('first')
+      return changes.next()
+    })
     changes.tell()
     await Promise.resolve()
-    await Promise.resolve()
-    caller.abort('enough')
-    await expect(again).rejects.toBe('enough')
-    expect(heard(caller)).toEqual([])
+    expect(story).toEqual(['first'])
+    changes.tell()
+    await expect(again).resolves.toBeNull()
   })
 })

@@ -254,7 +254,9 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     fault: 'The socket stays open when the login fails or its time is up.',
     source: 'pgjdbc/pgjdbc#2350; brianc/node-postgres#2907',
     foundBy: [SIMULATION],
-    edits: [{ file: 'attempt.ts', find: '    wire?.destroy()', replace: '    if (!BUG) wire?.destroy()' }],
+    edits: [
+      { file: 'attempt.ts', find: '      this.#wire?.destroy()', replace: '      if (!BUG) this.#wire?.destroy()' },
+    ],
   },
   {
     id: 'socket-of-a-timed-out-dial',
@@ -264,8 +266,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'net/dial.ts',
-        find: '        attempt.controller.abort()',
-        replace: '        if (!BUG) attempt.controller.abort()',
+        find: '        attempt.ending.abort(',
+        replace: '        if (!BUG) attempt.ending.abort(',
       },
     ],
   },
@@ -327,8 +329,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'attempt.ts',
-        find: 'runtime.resolveHost(endpoint.host, signal)',
-        replace: 'runtime.resolveHost(endpoint.host, BUG ? new AbortController().signal : signal)',
+        find: 'this.#runtime.resolveHost(endpoint.host, this.#signal)',
+        replace: 'this.#runtime.resolveHost(endpoint.host, BUG ? new AbortController().signal : this.#signal)',
       },
     ],
   },
@@ -340,8 +342,9 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'attempt.ts',
-        find: 'spoken.nextTlsReply(signal)',
-        replace: 'spoken.nextTlsReply(BUG ? new AbortController().signal : signal)',
+        find: 'await this.#change()\n        this.#signal.throwIfAborted()',
+        replace:
+          "await this.#change()\n        if (!BUG || this.#state.name !== 'AwaitingTlsReply') this.#signal.throwIfAborted()",
       },
     ],
   },

@@ -7,6 +7,7 @@ import type { Runtime } from '../../src/attempt.ts'
 import { certificateShape } from '../../src/testing/certificate-shape.ts'
 import { type Plan, planOf } from '../../src/testing/index.ts'
 import { findWrongRace } from '../../src/testing/simulation/race-checker.ts'
+import { changeTransport } from '../support/transport.ts'
 import { atServer, planFor, TIMEOUT_MS } from './profiles.ts'
 import { type Defect, expectFound, withClock, withTransport } from './spoil.ts'
 
@@ -92,7 +93,7 @@ const FIRST_QUERY = Buffer.from(`Q\0\0\0\x13select 'first'\0`)
 /** A connection whose writes are changed if they begin with this tag. */
 function withMessage(tag: string, change: (bytes: Buffer) => Buffer): (runtime: Runtime) => Runtime {
   return withTransport((transport) => ({
-    write: (bytes, signal) => transport.write(bytes[0] === tag.charCodeAt(0) ? change(bytes) : bytes, signal),
+    write: (bytes) => transport.write(bytes[0] === tag.charCodeAt(0) ? change(bytes) : bytes),
   }))
 }
 
@@ -112,8 +113,8 @@ const DEFECTS: readonly Defect[] = [
       if (index === 0) return {}
       return {
         // SSLRequest stays at home, and its answer is made up.
-        write: async (bytes, signal) => void (bytes.length > 8 && (await transport.write(bytes, signal))),
-        read: async () => Buffer.from('S'),
+        write: (bytes) => void (bytes.length > 8 && transport.write(bytes)),
+        take: () => Buffer.from('S'),
         startTls: async () => ({
           ...{ version: '', cipher: '', alpnProtocol: null },
           ...{ serverCertificate: null, rejection: null },
@@ -143,10 +144,10 @@ const DEFECTS: readonly Defect[] = [
     defect: 'a cancel request with another key',
     plan: cancelling,
     spoil: withTransport((transport, index) => ({
-      write: (bytes, signal) => {
+      write: (bytes) => {
         const spoilt = Buffer.from(bytes)
         if (index === 1) spoilt[spoilt.length - 1] = (spoilt.at(-1) as number) ^ 1
-        return transport.write(spoilt, signal)
+        transport.write(spoilt)
       },
     })),
     found: /an honest server was not reached by a cancel request: null; .*a cancel request for nobody/,
@@ -163,7 +164,7 @@ const DEFECTS: readonly Defect[] = [
     spoil: withTransport((transport, index) => {
       if (index === 0) return {}
       const startup = Buffer.from('\0\0\0\x14\0\x03\0\0user\0alice\0\0', 'latin1')
-      return { write: (_bytes, signal) => transport.write(startup, signal) }
+      return { write: () => transport.write(startup) }
     }),
     found: /a cancel request that logs in/,
   },
@@ -203,12 +204,12 @@ const DEFECTS: readonly Defect[] = [
     spoil: withTransport((transport) => {
       let isBehindProof = false
       return {
-        write: (bytes, signal) => {
+        write: (bytes) => {
           // The message behind SASLInitialResponse is the proof.
-          if (bytes[0] === 0x51) return Promise.resolve()
+          if (bytes[0] === 0x51) return
           const isProof = isBehindProof && bytes[0] === 0x70
           isBehindProof ||= bytes[0] === 0x70
-          return transport.write(isProof ? Buffer.concat([bytes, FIRST_QUERY]) : bytes, signal)
+          transport.write(isProof ? Buffer.concat([bytes, FIRST_QUERY]) : bytes)
         },
       }
     }),
@@ -259,11 +260,12 @@ const DEFECTS: readonly Defect[] = [
     plan: planFor({}, { wanted: 'standby' }),
     // The answer to pg_is_in_recovery() says the opposite.
     spoil: withTransport((transport) => ({
-      read: async (signal) => {
-        const bytes = await transport.read(signal)
-        const at = bytes?.indexOf(Buffer.from('\0\0\0\x01f')) ?? -1
-        if (bytes !== null && at >= 0) bytes[at + 4] = 0x74
-        return bytes
+      take: () => {
+        const taken = transport.take()
+        if (typeof taken === 'string') return taken
+        const at = taken.indexOf(Buffer.from('\0\0\0\x01f'))
+        if (at >= 0) taken[at + 4] = 0x74
+        return taken
       },
     })),
     found: /ready on a server that is not standby/,
@@ -275,17 +277,16 @@ const DEFECTS: readonly Defect[] = [
       ...runtime,
       dial: async (...given) => {
         const [one, other] = [await runtime.dial(...given), await runtime.dial(...given)]
-        return {
-          ...{ remote: one.remote, read: one.read.bind(one), startTls: one.startTls.bind(one), enterSession: () => {} },
-          write: async (bytes, signal) => {
-            await one.write(bytes, signal)
-            await other.write(bytes, signal)
+        return changeTransport(one, {
+          write: (bytes) => {
+            one.write(bytes)
+            other.write(bytes)
           },
           destroy: () => {
             one.destroy()
             other.destroy()
           },
-        }
+        })
       },
     }),
     found: /two connections of one attempt were written to/,

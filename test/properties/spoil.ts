@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import type { Runtime } from '../../src/attempt.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { type Plan, simulate } from '../../src/testing/index.ts'
+import { changeTransport } from '../support/transport.ts'
 
 /** A world in which every connection, counted from 0, is changed on its way to the client. */
 export function withTransport(
@@ -14,15 +15,7 @@ export function withTransport(
     dial: async (...given) => {
       const transport = await runtime.dial(...given)
       const index = dialed++
-      const own: Transport = {
-        remote: transport.remote,
-        read: (signal) => transport.read(signal),
-        write: (bytes, signal) => transport.write(bytes, signal),
-        startTls: (options, signal) => transport.startTls(options, signal),
-        enterSession: () => transport.enterSession(),
-        destroy: () => transport.destroy(),
-      }
-      return { ...own, ...change(transport, index) }
+      return changeTransport(transport, change(transport, index))
     },
   })
 }

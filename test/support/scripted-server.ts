@@ -37,7 +37,7 @@ export class ScriptedServer {
   #passwordKind: PasswordKind = 'PasswordMessage'
   readonly #chunks: Buffer[] = []
   #end: TransportError | 'FIN' | null = null
-  readonly #readers = new Set<() => void>()
+  #listener = () => {}
   /** What it says to a message, for servers that are built on it too. */
   readonly answer: (server: ScriptedServer, message: StartupPacket | FrontendMessage) => void
   #writeError: Error | null = null
@@ -55,21 +55,23 @@ export class ScriptedServer {
     this.dialed += 1
     return {
       remote: { address: '192.0.2.1', port: 5432 },
-      read: async (readSignal) => {
-        for (;;) {
-          readSignal.throwIfAborted()
-          const chunk = this.#chunks.shift()
-          if (chunk !== undefined) return chunk
-          if (this.#end === 'FIN') return null
-          if (this.#end !== null) throw this.#end
-          await until<void>(readSignal, (resolve) => {
-            this.#readers.add(resolve)
-            return () => this.#readers.delete(resolve)
-          })
-        }
+      take: () => {
+        const chunk = this.#chunks.shift()
+        if (chunk !== undefined) return chunk
+        if (this.#end === 'FIN') return 'end'
+        if (this.#end !== null) throw this.#end
+        return 'nothing yet'
       },
-      write: async (bytes, writeSignal) => {
-        writeSignal.throwIfAborted()
+      onChange: (listener) => {
+        this.#listener = listener
+      },
+      isFull: () => false,
+      write: (bytes) => {
+        if (this.#writeError instanceof TransportError) {
+          this.#end = this.#writeError
+          this.#tell()
+          return
+        }
         if (this.#writeError !== null) throw this.#writeError
         this.#take(bytes)
       },
@@ -80,6 +82,7 @@ export class ScriptedServer {
       },
       destroy: () => {
         this.destroyed = true
+        this.#tell()
       },
     }
   }
@@ -111,7 +114,7 @@ export class ScriptedServer {
     return this
   }
 
-  /** From now on, nothing that the client writes goes through. */
+  /** From now on, nothing that the client writes goes through. A broken connection is met by whoever reads, as that of a socket. */
   failWrites(error: Error): void {
     this.#writeError = error
   }
@@ -121,7 +124,8 @@ export class ScriptedServer {
   }
 
   #tell(): void {
-    for (const resolve of [...this.#readers]) resolve()
+    // As from a network: not while he who is told is still writing.
+    queueMicrotask(this.#listener)
   }
 
   /** SCRAM may begin before the server has asked for it. */

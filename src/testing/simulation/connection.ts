@@ -4,7 +4,7 @@
  */
 
 import { type Remote, type TlsOptions, type Transport, TransportError } from '../../net/transport.ts'
-import { Changes } from '../../net/until.ts'
+import { Changes, until } from '../../net/until.ts'
 import { Fault } from '../../protocol/failure.ts'
 import type { TlsFacts } from '../../state/handshake/states.ts'
 import type { ModelServer } from './model-server.ts'
@@ -30,6 +30,7 @@ export class SimulatedConnection implements Transport {
   readonly #plan: AddressPlan
   readonly #inbox: Buffer[] = []
   readonly #changes = new Changes()
+  #listener = () => {}
   #end: TransportError | 'FIN' | null = null
   #isDestroyed = false
   #isSecured = false
@@ -41,6 +42,8 @@ export class SimulatedConnection implements Transport {
   #arrivesMs = 0
   #reachesMs = 0
   #sentBytes = 0
+  /** Writes that have not arrived. */
+  #underWay = 0
   /** A fault of the plan has cut the line: what the server sends goes nowhere. */
   #isCut = false
 
@@ -60,22 +63,27 @@ export class SimulatedConnection implements Transport {
 
   // The client's end.
 
-  async read(signal: AbortSignal): Promise<Buffer | null> {
-    for (;;) {
-      signal.throwIfAborted()
-      const chunk = this.#inbox.shift()
-      if (chunk !== undefined) {
-        this.#around.observer.heard(chunk)
-        return chunk
-      }
-      if (this.#end === 'FIN') return null
-      if (this.#end !== null) throw this.#end
-      await this.#changes.next(signal)
+  take(): Buffer | 'nothing yet' | 'end' {
+    const chunk = this.#inbox.shift()
+    if (chunk !== undefined) {
+      this.#around.observer.heard(chunk)
+      return chunk
     }
+    if (this.#end === 'FIN') return 'end'
+    if (this.#end !== null) throw this.#end
+    return 'nothing yet'
   }
 
-  async write(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
+  onChange(listener: () => void): void {
+    this.#listener = listener
+  }
+
+  /** Under back-pressure: as long as what was written has not arrived. */
+  isFull(): boolean {
+    return this.#plan.network.backPressure && this.#underWay > 0 && this.#end === null
+  }
+
+  write(bytes: Buffer): void {
     const { clock, observer, secrets, mayShowPassword } = this.#around
     if (this.#isDestroyed) observer.violations.push('something was written after the end')
     observer.wrote(bytes, this.#isSecured, this)
@@ -83,14 +91,13 @@ export class SimulatedConnection implements Transport {
     if (!isSanctioned && secrets.some((secret) => bytes.includes(secret))) {
       observer.violations.push('a secret left in the clear')
     }
-    let hasArrived = false
+    this.#underWay += 1
     this.#reachesMs = Math.max(this.#reachesMs, clock.now() + this.#wait())
     clock.later(this.#reachesMs - clock.now(), () => {
-      hasArrived = true
+      this.#underWay -= 1
       if (this.#end === null) this.server.receive(Buffer.from(bytes))
-      this.#changes.tell()
+      this.#tell()
     })
-    while (this.#plan.network.backPressure && !hasArrived && this.#end === null) await this.#changes.next(signal)
   }
 
   async startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts> {
@@ -106,7 +113,7 @@ export class SimulatedConnection implements Transport {
     const waitMs = Math.max(this.#wait(), this.#arrivesMs - clock.now())
     clock.later(waitMs, () => {
       outcome = this.server.secure(options)
-      this.#changes.tell()
+      this.#tell()
     })
     for (;;) {
       signal.throwIfAborted()
@@ -119,21 +126,21 @@ export class SimulatedConnection implements Transport {
         this.#around.observer.enter('Connected')
         return outcome
       }
-      await this.#changes.next(signal)
+      await until<null>(signal, (resolve) => {
+        void this.#changes.next().then(resolve)
+        return () => {}
+      })
     }
   }
 
   /** What TLS keeps to itself was not bounded before. */
-  enterSession(): void {
-    this.#changes.forget()
-  }
+  enterSession(): void {}
 
   destroy(): void {
     if (this.#isDestroyed) return
     this.#isDestroyed = true
     this.#end ??= new TransportError('ECLOSED', 'the connection was closed on our side')
-    this.#changes.tell()
-    this.#changes.forget()
+    this.#tell()
   }
 
   // The server's end.
@@ -209,8 +216,13 @@ export class SimulatedConnection implements Transport {
     clock.later(this.#arrivesMs - clock.now(), () => {
       if (this.#isDestroyed) return
       arrive()
-      this.#changes.tell()
+      this.#tell()
     })
+  }
+
+  #tell(): void {
+    this.#changes.tell()
+    this.#listener()
   }
 
   #wait(): number {
