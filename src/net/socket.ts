@@ -14,6 +14,12 @@ import { type Remote, type TlsOptions, type Transport, TransportError } from './
 /** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
 const QUEUED_BYTES_MAX = 256 * 1024
 
+/**
+ * What Node reads into, for all connections: it is read, called back and copied in one go. Otherwise every read of some ten bytes
+ * takes 64 KB of its own, and goes through a stream that has nothing to add.
+ */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+
 /** For Node's net.connect: the path of a Unix-domain socket, or an address and a port. */
 export type SocketOptions = IpcNetConnectOpts | (TcpNetConnectOpts & { readonly host: string })
 
@@ -32,6 +38,7 @@ class SocketTransport implements Transport {
   #stopListening: () => void
   readonly #queue: Buffer[] = []
   #queuedBytes = 0
+  #isPaused = false
   #ended = false
   #error: TransportError | Fault | null = null
   /** Nothing more can come; why is told to whoever asks, since after an orderly end nobody does. */
@@ -51,8 +58,13 @@ class SocketTransport implements Transport {
 
   static async open(options: SocketOptions, ending: Ending): Promise<SocketTransport> {
     ending.signal.throwIfAborted()
-    const socket = connect(options)
-    const transport = new SocketTransport(socket, remoteOf(options))
+    let transport: SocketTransport
+    const callback = (bytes: number) => {
+      transport.#receive(Buffer.from(READ_BUFFER.subarray(0, bytes)))
+      return true
+    }
+    const socket = connect({ ...options, onread: { buffer: READ_BUFFER, callback } })
+    transport = new SocketTransport(socket, remoteOf(options))
     const stopListening = ending.onEnd(() => transport.destroy())
     socket.once('connect', () => transport.#tell())
     try {
@@ -71,14 +83,6 @@ class SocketTransport implements Transport {
   }
 
   #listenTo(socket: Socket): () => void {
-    // Bytes are taken over as they come: an error later would make Node drop what it still held.
-    const onData = (chunk: Buffer) => {
-      this.#queue.push(chunk)
-      this.#queuedBytes += chunk.length
-      this.#messageBytes += chunk.length
-      if (this.#queuedBytes >= QUEUED_BYTES_MAX) socket.pause()
-      this.#tell()
-    }
     const onEnd = () => {
       this.#ended = true
       this.#tell()
@@ -92,10 +96,22 @@ class SocketTransport implements Transport {
       this.#tell()
     }
     const onDrain = () => this.#tell()
-    socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose).on('drain', onDrain)
+    socket.on('end', onEnd).on('error', onError).on('close', onClose).on('drain', onDrain)
     return () => {
-      socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose).off('drain', onDrain)
+      socket.off('end', onEnd).off('error', onError).off('close', onClose).off('drain', onDrain)
     }
+  }
+
+  /** Bytes are taken over as they come: an error later would make Node drop what it still held. */
+  #receive(chunk: Buffer): void {
+    this.#queue.push(chunk)
+    this.#queuedBytes += chunk.length
+    this.#messageBytes += chunk.length
+    if (this.#queuedBytes >= QUEUED_BYTES_MAX) {
+      this.#isPaused = true
+      this.#socket.pause()
+    }
+    this.#tell()
   }
 
   async startTls(options: TlsOptions, signal: AbortSignal): Promise<TlsFacts> {
@@ -113,6 +129,8 @@ class SocketTransport implements Transport {
     this.#messageBytes = 0
     this.#stopCounting = this.#boundOverhead(below)
     this.#stopListening = this.#listenTo(socket)
+    // Node has no onread for a socket around another.
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     return tls
   }
 
@@ -137,7 +155,10 @@ class SocketTransport implements Transport {
     const chunk = this.#queue.shift()
     if (chunk !== undefined) {
       this.#queuedBytes -= chunk.length
-      if (this.#queue.length === 0) this.#socket.resume()
+      if (this.#isPaused && this.#queue.length === 0) {
+        this.#isPaused = false
+        this.#socket.resume()
+      }
       return chunk
     }
     // Whatever was received comes first: the reason for which a server hung up is in its last bytes.
