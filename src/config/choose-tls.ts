@@ -166,6 +166,8 @@ function listFound(
     revocationList,
   }: Pick<TlsSettings, 'rootCertificate' | 'certificate' | 'key' | 'revocationList'>,
 ): readonly string[] {
+  // Most often nothing is there.
+  if (rootCertificate === null && certificate === null && revocationList === null) return []
   const ownKey = given.sslkey === undefined ? key : null
   const candidates = [
     ['sslrootcert', rootCertificate],

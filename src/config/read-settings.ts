@@ -59,6 +59,9 @@ function settle(given: Given, surroundings: Surroundings, environment: Environme
   const user = given.user ?? readSystemUser(surroundings)
   const database = given.dbname ?? user
   const hosts = chooseHosts(given, surroundings)
+  const { minProtocolVersion, maxProtocolVersion } = chooseProtocolVersions(given)
+  const { scramIterationsMin, scramIterationsMax } = chooseScramIterations(given)
+  // Name by name, as in chooseTls.
   return {
     hosts,
     loadBalanceHosts: given.load_balance_hosts ?? 'disable',
@@ -71,14 +74,16 @@ function settle(given: Given, surroundings: Surroundings, environment: Environme
       ...collectRuntimeParameters(given),
       ...(environment === null ? [] : readRuntimeVariables(environment)),
     ],
-    ...chooseProtocolVersions(given),
+    minProtocolVersion,
+    maxProtocolVersion,
     connectTimeoutMs: given.connect_timeout === undefined ? null : toMilliseconds(given.connect_timeout),
     keepalives: chooseKeepalives(given),
     tls: chooseTls(given, hosts, surroundings),
     channelBinding: given.channel_binding ?? 'prefer',
     requireAuth: given.require_auth ?? null,
     allowCleartextPassword: given.allow_cleartext_password ?? false,
-    ...chooseScramIterations(given),
+    scramIterationsMin,
+    scramIterationsMax,
     scramKeys: pairScramKeys(given),
     keyCache: given.scram_key_cache ?? true,
     earlySasl: given.early_sasl ?? true,
