@@ -126,10 +126,12 @@ class AttributeReader {
   /** Split first and decoded then: no byte of a longer character is a comma. */
   #split(data: Uint8Array): readonly Attribute[] {
     const attributes: Attribute[] = []
-    let start = 0
-    for (const bytes of Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1').split(',')) {
-      attributes.push(this.#readAttribute(bytes, start))
-      start += bytes.length + 1
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1')
+    for (let start = 0; start <= bytes.length; ) {
+      const comma = bytes.indexOf(',', start)
+      const end = comma === -1 ? bytes.length : comma
+      attributes.push(this.#readAttribute(bytes.slice(start, end), start))
+      start = end + 1
     }
     return attributes
   }

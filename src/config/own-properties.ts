@@ -7,9 +7,11 @@ import { unusable } from './unusable.ts'
 
 /** Own, enumerable properties. Throws Fault of kind 'config', which names `parameter`, whatever it is given. */
 export function readProperties(parameter: string, object: object): readonly (readonly [string, unknown])[] {
-  let properties: [string, unknown][] | null
+  let properties: (readonly [string, unknown])[] | null
   try {
-    properties = isPlain(object) ? Object.entries(object) : null
+    // Object.entries is not as quick, by far: it takes V8's slow path.
+    const read = (name: string) => [name, (object as Readonly<Record<string, unknown>>)[name]] as const
+    properties = isPlain(object) ? Object.keys(object).map(read) : null
   } catch (cause) {
     throw unusable(parameter, 'cannot be read: one of its properties throws', { cause })
   }

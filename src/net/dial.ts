@@ -7,18 +7,12 @@ import { LIMITS } from '../protocol/limits.ts'
 import type { Deadline } from './deadline.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Address } from './resolve.ts'
-import { openSocket } from './socket.ts'
+import { type KeepAlive, openSocket } from './socket.ts'
 import { type Transport, TransportError } from './transport.ts'
 import { until } from './until.ts'
 
 /** RFC 8305 section 5: the Connection Attempt Delay that it recommends. */
 const ATTEMPT_DELAY_MS = 250
-
-/** Whether an idle connection is probed, and after how long; 0: after what is the system's default. */
-export interface KeepAlive {
-  readonly keepAlive: boolean
-  readonly keepAliveIdleMs: number
-}
 
 /**
  * Connect to whichever of the addresses answers first. Rejects with `deadline.signal.reason`, or with TransportError when all
@@ -49,16 +43,10 @@ export async function dial({ endpoint, addresses, keepalives }: Destination, dea
   const [only] = all
   if (only === undefined || all.length > 1) return race(all, port, keeping, deadline)
   try {
-    return await openSocket(optionsFor(only, port, keeping), deadline)
+    return await openSocket({ host: only.address, port, family: only.family }, deadline, keeping)
   } catch (error) {
     throw error instanceof TransportError ? allFailed([error]) : error
   }
-}
-
-/** Node would race the addresses of a name under a timer of its own; here is one address and no such timer. */
-function optionsFor({ address, family }: Address, port: number, { keepAlive, keepAliveIdleMs }: KeepAlive) {
-  const keeping = { keepAlive, keepAliveInitialDelay: keepAliveIdleMs }
-  return { host: address, family, port, autoSelectFamily: false, noDelay: true, ...keeping }
 }
 
 /** A race of sockets that `open` opens. */
@@ -93,7 +81,8 @@ export function createRace(open: typeof openSocket): Race {
       async function run(attempt: Attempt): Promise<void> {
         running.add(attempt)
         try {
-          const transport = await open(optionsFor(attempt, port, keeping), attempt.ending)
+          const { address, family, ending } = attempt
+          const transport = await open({ host: address, port, family }, ending, keeping)
           // Two may connect in the same moment: the second one is a loser, too.
           if (running.delete(attempt)) resolve(transport)
           else transport.destroy()

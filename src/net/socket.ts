@@ -2,7 +2,7 @@
  * A TCP or Unix-domain socket as a transport. Pulled, not pushed: nothing is read from the network that
  * nobody has asked for, but for what one buffer holds.
  */
-import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { connect, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net'
 import { Fault } from '../protocol/failure.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { TlsFacts } from '../state/handshake/states.ts'
@@ -20,15 +20,25 @@ const QUEUED_BYTES_MAX = 256 * 1024
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 
-/** For Node's net.connect: the path of a Unix-domain socket, or an address and a port. */
-export type SocketOptions = IpcNetConnectOpts | (TcpNetConnectOpts & { readonly host: string })
+/** Where to: the path of a Unix-domain socket, or an address, of this family if one is said, and a port. */
+export type SocketAddress =
+  | { readonly path: string }
+  | { readonly host: string; readonly port: number; readonly family?: number }
+
+/** Whether an idle connection is probed, and after how long; 0: after what is the system's default. */
+export interface KeepAlive {
+  readonly keepAlive: boolean
+  readonly keepAliveIdleMs: number
+}
+
+const NO_PROBES: KeepAlive = { keepAlive: false, keepAliveIdleMs: 0 }
 
 /** What the opening of a socket ends with: a deadline, or a part of one. */
 export type Ending = Pick<Deadline, 'signal' | 'onEnd'>
 
 /** Open a socket. Rejects with `ending.signal.reason` or TransportError; in either case the socket is gone. */
-export function openSocket(options: SocketOptions, ending: Ending): Promise<Transport> {
-  return SocketTransport.open(options, ending)
+export function openSocket(address: SocketAddress, ending: Ending, keeping = NO_PROBES): Promise<Transport> {
+  return SocketTransport.open(address, ending, keeping)
 }
 
 class SocketTransport implements Transport {
@@ -56,15 +66,15 @@ class SocketTransport implements Transport {
     this.#stopListening = this.#listenTo(socket)
   }
 
-  static async open(options: SocketOptions, ending: Ending): Promise<SocketTransport> {
+  static async open(to: SocketAddress, ending: Ending, keeping: KeepAlive): Promise<SocketTransport> {
     ending.signal.throwIfAborted()
     let transport: SocketTransport
     const callback = (bytes: number) => {
       transport.#receive(Buffer.from(READ_BUFFER.subarray(0, bytes)))
       return true
     }
-    const socket = connect({ ...options, onread: { buffer: READ_BUFFER, callback } })
-    transport = new SocketTransport(socket, remoteOf(options))
+    const socket = connect(optionsFor(to, keeping, { buffer: READ_BUFFER, callback }))
+    transport = new SocketTransport(socket, 'path' in to ? to : { address: to.host, port: to.port })
     const stopListening = ending.onEnd(() => transport.destroy())
     socket.once('connect', () => transport.#tell())
     try {
@@ -194,8 +204,14 @@ class SocketTransport implements Transport {
   }
 }
 
-function remoteOf(options: SocketOptions): Remote {
-  return 'path' in options ? { path: options.path } : { address: options.host, port: options.port }
+/** All of them by name: Node looks for each, and what is spread together takes V8's slow path there, too. */
+function optionsFor(to: SocketAddress, { keepAlive, keepAliveIdleMs }: KeepAlive, onread: OnReadOpts): NetConnectOpts {
+  if ('path' in to) return { path: to.path, onread }
+  const { host, port, family } = to
+  // Node would race the addresses of a name under a timer of its own; here is one address and no such timer.
+  const autoSelectFamily = false
+  const keepAliveInitialDelay = keepAliveIdleMs
+  return { host, port, family, autoSelectFamily, noDelay: true, keepAlive, keepAliveInitialDelay, onread }
 }
 
 function lost(error: NodeJS.ErrnoException): TransportError {

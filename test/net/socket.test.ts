@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Deadline } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
@@ -34,7 +34,7 @@ beforeEach(async () => {
   process.on('warning', onWarning)
   subscribe('net.client.socket', onSocket)
   listener = await Listener.tcp()
-  transport = await openSocket({ host: '127.0.0.1', port: listener.port, noDelay: true }, new Deadline())
+  transport = await openSocket({ host: '127.0.0.1', port: listener.port }, new Deadline())
   peer = await listener.accept()
   unsubscribe('net.client.socket', onSocket)
 })
@@ -96,6 +96,21 @@ describe('a socket', () => {
       unsubscribe('net.client.socket', count)
     }
     expect(made).toBe(0)
+  })
+
+  it('is opened without a race or a timer of Node’s own, and probed as is wanted', async () => {
+    const connecting = vi.spyOn(Socket.prototype, 'connect')
+    try {
+      const to = { host: '127.0.0.1', port: listener.port, family: 4 }
+      const other = await openSocket(to, new Deadline(), { keepAlive: true, keepAliveIdleMs: 30_000 })
+      other.destroy()
+      // net.connect hands on the options in an array.
+      const [[options]] = connecting.mock.calls[0] as unknown as [[object]]
+      const probes = { keepAlive: true, keepAliveInitialDelay: 30_000 }
+      expect(options).toMatchObject({ ...to, ...probes, autoSelectFamily: false, noDelay: true })
+    } finally {
+      connecting.mockRestore()
+    }
   })
 })
 

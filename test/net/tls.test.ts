@@ -109,7 +109,7 @@ function listen(options: ServerOptions = {}): Promise<TlsListener> {
 }
 
 async function dial({ port }: { readonly port: number }): Promise<Transport> {
-  const transport = await openSocket({ host: '127.0.0.1', port, noDelay: true }, new Deadline())
+  const transport = await openSocket({ host: '127.0.0.1', port }, new Deadline())
   open.push(transport)
   return transport
 }
