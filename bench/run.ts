@@ -37,28 +37,44 @@ const SCENARIOS: { readonly [N in ScenarioName]: (world: World) => Promise<DataO
   rows: measureRows,
 }
 
-const {
-  only = [],
-  quick,
-  render,
-} = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    quick: { type: 'boolean', default: false },
-    render: { type: 'boolean', default: false },
-  },
-}).values
-
 const names = Object.keys(SCENARIOS) as ScenarioName[]
-const unknown = only.filter((name) => !names.includes(name as ScenarioName))
-if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(', ')}; there are: ${names.join(', ')}`)
-  process.exit(1)
+const USAGE = `npm run bench -- [--only <scenario>]... [--quick | --render]
+
+  --only    one of ${names.join(', ')}; default: all of them
+  --quick   a short try, printed and not kept
+  --render  measures nothing, and makes the page again from what is kept`
+
+const { only = [], quick, render, help } = readArguments()
+if (help) {
+  console.log(USAGE)
+  process.exit()
 }
+const unknown = only.filter((name) => !names.includes(name as ScenarioName))
+if (unknown.length > 0) refuse(`unknown: ${unknown.join(', ')}`)
 
 const psqlVersion = findPsql()
 if (!render) await measureAll(names.filter((name) => only.length === 0 || only.includes(name)))
 if (!quick) writePage(readResults())
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string', multiple: true },
+        quick: { type: 'boolean', default: false },
+        render: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(problem: string): never {
+  console.error(`${problem}\n\n${USAGE}`)
+  process.exit(1)
+}
 
 async function measureAll(chosen: readonly ScenarioName[]): Promise<void> {
   compileClients()
