@@ -267,7 +267,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       lesson:
         'Silence in a state, whichever it is, costs the deadline and no more, and is told with the name of the state.',
       source: '#LIBPQ-CONNECT-CONNECT-TIMEOUT',
-      answeredIn: ['net/deadline.ts', 'net/until.ts'],
+      answeredIn: ['net/deadline.ts', 'attempt.ts', 'net/until.ts'],
       provedBy: ['time/silence-*', 'tls/silence-*', 'tls/direct-silence', 'connect.test.ts'],
     },
     {
@@ -329,8 +329,14 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       lesson:
         'A signal that is aborted beforehand, in the tick of success, twice, or within a callback settles a connect once.',
       source: '',
-      answeredIn: ['state/machine.ts', 'net/until.ts'],
-      provedBy: ['connect.test.ts', 'net/until.test.ts', 'live/invariant.test.ts'],
+      answeredIn: ['state/machine.ts', 'attempt.ts', 'net/until.ts'],
+      provedBy: [
+        'connect.test.ts',
+        'connecting.test.ts',
+        'hooks.test.ts',
+        'net/until.test.ts',
+        'live/invariant.test.ts',
+      ],
     },
     {
       lesson: 'Deadlines of zero, NaN, Infinity, below zero and beyond 2^31 ms; ten thousand connects on one signal.',

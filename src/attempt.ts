@@ -188,16 +188,16 @@ class AttemptDriver {
       if (flight.length > 0) {
         this.#send(flight)
         while (this.#opened().isFull()) {
-          await this.#changes.next()
           this.#signal.throwIfAborted()
+          await this.#changes.next()
         }
       }
       // What is here already needs no waiting: a server sends most of its messages at once.
       event ??= this.#received()
       while (event === null) {
-        event = await this.#change()
+        // Whoever looks on may have ended it since the last wait. Of an end that comes later the wait is told.
         this.#signal.throwIfAborted()
-        event ??= this.#received()
+        event = (await this.#change()) ?? this.#received()
       }
 
       const step = handshake.receive(this.#state, event, this.#signal)
@@ -239,6 +239,8 @@ class AttemptDriver {
         const { given } = this.#errand.password
         if (given !== null) return { type: 'PasswordFetched', password: given }
         this.#owed = this.#fetchPassword()
+        // The attempt may be over before anybody waits for it, and then it fails unheard.
+        this.#owed.catch(() => {})
         return null
       }
       case 'resolveHost':
@@ -310,12 +312,11 @@ class AttemptDriver {
 
   /** A connection that broke is met by whoever reads. */
   #send(flight: readonly Message[]): void {
-    this.#signal.throwIfAborted()
     for (const message of flight) this.#told.push(...secretsOf(message))
     // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
     this.#hasAsked ||= this.#errand.attempt.earlyQuery !== null && flight.some(({ type }) => type === 'Query')
     try {
-      this.#opened().send(flight)
+      this.#opened().send(flight, this.#signal)
     } catch (error) {
       // Values that pass the configuration one by one can still be too much for one StartupMessage.
       if (!(error instanceof RangeError)) throw error
@@ -340,8 +341,6 @@ class AttemptDriver {
 
   async #either(): Promise<Event | null> {
     this.#waiting ??= this.#changes.next()
-    // If it loses the race it may fail unheard: the attempt is over then.
-    this.#owed?.catch(() => {})
     const event = await (this.#owed === null ? this.#waiting : Promise.race([this.#owed, this.#waiting]))
     if (event === null) this.#waiting = null
     else this.#owed = null

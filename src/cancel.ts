@@ -68,7 +68,7 @@ async function run(
       runtime,
       {
         endpoint,
-        attempt: attemptOf(identity, { encryption, directTls: errand.directTls, cancelKey: key }),
+        attempt: attemptToCancel(identity, { encryption, directTls: errand.directTls, cancelKey: key }),
         tlsOptions: errand.tlsOptions,
         settings: errand.settings,
         password: passwordOf({ password: null }, deadline.signal),
@@ -122,8 +122,8 @@ async function run(
   }
 }
 
-/** It logs nobody in: of what a login would depend on there is nothing. */
-function attemptOf(
+/** It logs nobody in. What only a login would look at has the value that allows least, and is read by nobody. */
+function attemptToCancel(
   { user, database }: SessionIdentity,
   wanted: Pick<Attempt, 'encryption' | 'directTls' | 'cancelKey'>,
 ): Attempt {

@@ -33,6 +33,7 @@ import { createRandomBytes } from './random-bytes.ts'
 import { Session } from './session.ts'
 import { type FailedAttempt, HandshakeError } from './state/errors.ts'
 import { isProtocolViolation, mayTryNextHost, mayTryOther, mayTryUnguessed } from './state/handshake/policy.ts'
+import type { Attempt } from './state/handshake/states.ts'
 import { TimelineRecorder } from './state/timeline.ts'
 import { readTlsFiles, type TlsOptionsFor } from './tls-files.ts'
 import { type ConnectOptions, type FirstQuery, findConnectMisuse, type WaitOptions } from './wait-options.ts'
@@ -261,11 +262,7 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline, sliceMs:
 }
 
 /** What the table is told of an attempt: of the settings what concerns it, and no password. */
-function attemptOf(
-  { runtime, settings, passwords, firstQuery }: Course,
-  visit: Visit,
-  known: Known | null,
-): Errand['attempt'] {
+function attemptOf({ runtime, settings, passwords, firstQuery }: Course, visit: Visit, known: Known | null): Attempt {
   const { endpoint, sessionWanted } = visit
   const [encryption] = visit.encryptions
   // Whoever answers reads it before he has proven that he knows the password: in verified TLS, that is the server.

@@ -94,6 +94,8 @@ export class Session implements AsyncDisposable {
   #state: SessionState
   /** The first is the one that runs, unless the session is idle. */
   readonly #jobs: Job[] = []
+  /** What the connection broke with, if it did. */
+  #cause: TransportError | undefined
   /** Why it has ended, made for whoever asks: an orderly end is nobody's error. */
   #ended: (() => SessionError) | null = null
   /** Settles when it has ended, once somebody wants it closed. */
@@ -243,26 +245,36 @@ export class Session implements AsyncDisposable {
   #read(): void {
     while (this.#ended === null) {
       try {
-        const frame = this.#wire.poll()
-        if (frame === null) return
-        this.#apply('type' in frame ? frame : this.#decode(frame))
+        const event = this.#poll()
+        if (event === null) return
+        this.#apply(event)
       } catch (error) {
-        if (error instanceof TransportError) {
-          this.#apply({ type: 'TransportLost', code: error.code, detail: error.message }, error)
-        } else if (error instanceof Fault) this.#fail(error.failure)
+        if (error instanceof Fault) this.#fail(error.failure)
         else this.#endByDefect(error)
       }
     }
   }
 
+  /** The next event that is here: that the connection broke is one, too. */
+  #poll(): SessionEvent | null {
+    try {
+      const frame = this.#wire.poll()
+      return frame === null || 'type' in frame ? frame : this.#decode(frame)
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      this.#cause = error
+      return { type: 'TransportLost', code: error.code, detail: error.message }
+    }
+  }
+
   /** Take one step, and do what it asks for. */
-  #apply(event: SessionEvent, cause?: unknown): void {
+  #apply(event: SessionEvent): void {
     const { state, effects } = session.receive(this.#state, event, this.#life.signal)
     const before = this.#state.name
     this.#state = state
     for (const effect of effects) this.#perform(effect, before)
     if (state.name === 'Failed') {
-      const error = new SessionError(before, state.failure, cause === undefined ? {} : { cause })
+      const error = new SessionError(before, state.failure, this.#cause && { cause: this.#cause })
       this.#end(() => error)
     } else if (state.name === 'Closed') this.#end(() => this.#closed())
   }
@@ -273,7 +285,7 @@ export class Session implements AsyncDisposable {
       case 'send':
         // Whoever listens meets a broken transport first, and with it what the server still had to say.
         try {
-          this.#wire.send([effect.message])
+          this.#wire.send([effect.message], this.#life.signal)
         } catch (error) {
           this.#endByDefect(error)
         }

@@ -107,8 +107,8 @@ export class Wire {
     return this.#transport.isFull()
   }
 
-  /** In one flight. Throws RangeError for a message that cannot be sent. */
-  send(messages: readonly (StartupPacket | FrontendMessage)[]): void {
+  /** In one flight. Throws `signal.reason`, and RangeError for a message that cannot be sent. */
+  send(messages: readonly (StartupPacket | FrontendMessage)[], signal: AbortSignal): void {
     // All of them before one is noted: what cannot be sent was not sent.
     const parts = messages.map(encode)
     this.#isListening = false
@@ -118,6 +118,8 @@ export class Wire {
       this.#witness?.({ direction: 'sent', name: message.type, bytes, message, flight: this.#flights })
     }
     this.#flights += 1
+    // Behind those who look on: an abort of theirs is in time.
+    signal.throwIfAborted()
     const [only] = parts
     this.#transport.write(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts))
   }

@@ -1,14 +1,19 @@
 /** The promise that connect() returns, and what becomes of it if somebody changes his mind. */
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Runtime } from '../src/attempt.ts'
+import type { ConnectTarget } from '../src/config/target.ts'
+import { Deadline } from '../src/net/deadline.ts'
 import { TransportError } from '../src/net/transport.ts'
+import { Session } from '../src/session.ts'
 import { failureOf } from './hostile/failure.ts'
-import { worldOfHosts } from './support/hosts.ts'
-import { lawful } from './support/scripted-server.ts'
+import { refusing, worldOfHosts } from './support/hosts.ts'
+import { lawful, ScriptedServer } from './support/scripted-server.ts'
 import { settle } from './support/virtual-clock.ts'
 import { worldOf } from './support/world.ts'
 
 const TARGET = 'postgres://alice:secret@one,two/app?sslmode=disable'
+const ONE: ConnectTarget = { host: 'one', user: 'alice', sslmode: 'disable' }
 
 /** Rejections of which nobody has taken notice, whoever forgets to await. */
 const unhandled: unknown[] = []
@@ -111,6 +116,33 @@ describe('close()', () => {
     expect(session?.phase ?? 'Closed').toBe('Closed')
     expect(server.destroyed).toBe(true)
   })
+
+  it.each(Array.from({ length: 12 }, (_, turns) => turns))(
+    'or an abort, %i turns after the server was ready, ends the connect or does not concern the session',
+    async (turns) => {
+      for (const how of ['close', 'abort'] as const) {
+        const server = lawful({ silentAt: 'ReadyForQuery' })
+        const caller = new AbortController()
+        const connecting = worldOf(server).connect({ signal: caller.signal })
+        await settle()
+        server.send({ type: 'ReadyForQuery', status: 'I' })
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
+        const closing = how === 'close' ? connecting.close() : caller.abort()
+        const outcome = await connecting.catch((error: unknown) => error)
+        await closing
+        if (outcome instanceof Session) {
+          if (how === 'abort') {
+            const asked = outcome.query('select 1')
+            server.send({ type: 'CommandComplete', commandTag: 'x' }, { type: 'ReadyForQuery', status: 'I' })
+            await expect(asked).resolves.toHaveLength(1)
+          }
+          await expect(outcome.close()).resolves.toBeUndefined()
+          expect(outcome.phase).toBe('Closed')
+        } else expect(outcome).toMatchObject({ name: 'AbortError' })
+        expect(server.destroyed).toBe(true)
+      }
+    },
+  )
 
   it('after a failure resolves, and changes nothing', async () => {
     const connecting = worldOfHosts({ one: 'closed', two: 'closed' }).connect({}, TARGET)
@@ -223,5 +255,52 @@ describe('await using', () => {
     }
     expect(server.names.at(-1)).toBe('Terminate')
     expect(server.destroyed).toBe(true)
+  })
+})
+
+describe('the function that fetches the password', () => {
+  it.each([
+    ['a refusal', { type: 'ErrorResponse', fields: [{ code: 'C', value: '53300' }] }],
+    ['what it must not say', { type: 'ReadyForQuery', status: 'I' }],
+  ] as const)(
+    'may fail unheard when the server has said, in one breath, that it wants it and %s',
+    async (_what, then) => {
+      const server = new ScriptedServer((self) =>
+        self.send({ type: 'AuthenticationMD5Password', salt: Buffer.alloc(4) }, then),
+      )
+      const password = (signal: AbortSignal) =>
+        new Promise<string>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      const error = await failureOf(worldOf(server).connect({}, { ...ONE, password }))
+      expect(error).toMatchObject({ name: 'HandshakeError', phase: 'AwaitingPassword' })
+      expect(server.destroyed).toBe(true)
+    },
+  )
+})
+
+describe('attempts under one deadline', () => {
+  it('each leave it before the next begins', async () => {
+    const alive = new Set<object>()
+    const counts: number[] = []
+    const { onEnd } = Deadline.prototype
+    const listening = vi.spyOn(Deadline.prototype, 'onEnd').mockImplementation(function (this: Deadline, callback) {
+      const one = {}
+      alive.add(one)
+      const stop = onEnd.call(this, callback)
+      return () => {
+        alive.delete(one)
+        stop()
+      }
+    })
+    try {
+      const dial: Runtime['dial'] = (destination, deadline) => {
+        counts.push(alive.size)
+        return refusing('28000').dial(destination, deadline)
+      }
+      await failureOf(worldOf(lawful(), { dial }).connect({}, { ...ONE, sslmode: 'allow' }))
+    } finally {
+      listening.mockRestore()
+    }
+    expect(counts).toEqual([1, 1])
+    expect(alive.size).toBe(0)
   })
 })

@@ -51,6 +51,28 @@ function listen(name: string, listener: ChannelListener): void {
   cleanups.push(() => unsubscribe(name, listener))
 }
 
+/** Call back for the first that is like this, and leave then; or when told. */
+function listenOnce(name: string, which: object, callback: () => void): () => void {
+  const whole = NAMES.find((one) => one.endsWith(`pg-deadline:${name}`)) as string
+  const leave = () => {
+    unsubscribe(whole, listener)
+  }
+  const listener = (context: unknown) => {
+    if (!isMatch(context as Record<string, unknown>, which)) return
+    leave()
+    callback()
+  }
+  subscribe(whole, listener)
+  return leave
+}
+
+function isMatch(context: Readonly<Record<string, unknown>>, which: object): boolean {
+  return Object.entries(which).every(([name, value]) => context[name] === value)
+}
+
+/** What the client says until the server lets it in. */
+const LOGIN = ['StartupMessage', 'SASLInitialResponse', 'SASLResponse']
+
 /** Everything that is published on these channels, from now on. */
 function record(wanted: RegExp = /./): Published[] {
   const published: Published[] = []
@@ -171,8 +193,11 @@ describe('a connect', () => {
     expect(state?.error).toBeInstanceOf(HandshakeError)
     expect(state?.error).toMatchObject({ phase: 'AwaitingSaslOutcome', failure: error.failure })
     expect(state?.entry).toEqual(error.timeline.at(-1))
-    expect(linesOf(published)).toContain('AwaitingSaslOutcome received ErrorResponse')
-    expect(linesOf(published).slice(-6)).toEqual([
+    const lines = linesOf(published)
+    const heardAt = lines.indexOf('AwaitingSaslOutcome received ErrorResponse')
+    expect(heardAt).toBeGreaterThan(lines.indexOf('state:start AwaitingSaslOutcome'))
+    expect(heardAt).toBeLessThan(lines.length - 6)
+    expect(lines.slice(-6)).toEqual([
       'state:error AwaitingSaslOutcome',
       'state:asyncStart AwaitingSaslOutcome',
       'state:asyncEnd AwaitingSaslOutcome',
@@ -325,6 +350,52 @@ describe('a connect', () => {
     expect(error).toMatchObject({ name: 'AbortError', phase: 'AwaitingAuthentication' })
     expect(server.destroyed).toBe(true)
   })
+
+  it.each([
+    ['before a state that sends', 'state:start', { state: 'Connected' }, 'Connected', []],
+    ['when it hears what is about to be sent', 'message:sent', {}, 'AwaitingAuthentication', []],
+    ['before a state that waits', 'state:start', { state: 'AwaitingReady' }, 'AwaitingReady', LOGIN],
+    ['behind the state before that', 'state:asyncEnd', { result: 'AwaitingReady' }, 'AwaitingReady', LOGIN],
+    ['in a state that waits', 'message:received', { state: 'AwaitingReady' }, 'AwaitingReady', LOGIN],
+  ] as const)(
+    'is ended by a subscriber though the server says nothing more: %s',
+    async (_when, name, which, phase, sent) => {
+      for (const how of ['abort', 'close'] as const) {
+        const caller = new AbortController()
+        const server = lawful({ silentAt: 'ReadyForQuery' })
+        const world = worldOf(server)
+        const end = listenOnce(name, which, () => (how === 'abort' ? caller.abort() : void connecting.close()))
+        const connecting = world.connect({ signal: caller.signal })
+        expect(await failureOf(connecting)).toMatchObject({ name: 'AbortError', phase })
+        expect(server.names).toEqual(sent)
+        expect(server.destroyed).toBe(true)
+        expect(world.clock.activeTimers).toBe(0)
+        end()
+      }
+    },
+  )
+
+  it.each(['abort', 'close'] as const)(
+    'that is Ready is not ended any more by one who hears of it: %s',
+    async (how) => {
+      const caller = new AbortController()
+      const server = lawful()
+      const closing: Promise<void>[] = []
+      const end = listenOnce('state:asyncEnd', { result: 'Ready' }, () => {
+        if (how === 'abort') caller.abort()
+        else closing.push(connecting.close())
+      })
+      const connecting = worldOf(server).connect({ signal: caller.signal })
+      const session = await connecting
+      end()
+      if (how === 'abort') await expect(session.query('select 1')).resolves.toHaveLength(1)
+      await Promise.all(closing)
+      await session.close()
+      expect(session.phase).toBe('Closed')
+      expect(server.names.at(-1)).toBe('Terminate')
+      expect(server.destroyed).toBe(true)
+    },
+  )
 
   it('is seen by those who had subscribed when it began, and by no others', async () => {
     const world = worldOf(lawful({ silentAt: 'AuthenticationOk' }))

@@ -163,7 +163,7 @@ describe('P2: a timer that is wound up again per attempt, host or address', () =
 
   it('the addresses of a name share its time', async () => {
     const opened: unknown[] = []
-    const race = createRace((options, { signal }) => {
+    const race = createRace((options, _keeping, { signal }) => {
       opened.push('host' in options && options.host)
       return until(signal, () => () => {})
     })

@@ -59,13 +59,15 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 const LATE_MS = 10
 
 /**
- * What the deadline was for has come to be in time, and lives on: what listens to the signal may go on listening to it, and
- * whoever holds this ends it from now on. The deadline itself is disposed of, by its owner, and does not end it any more.
+ * What the deadline was for has come to be, and lives on under the same signal, which whoever holds this ends from now on: the
+ * deadline is disposed of. One that has ended meanwhile has come too late, and what lives on has a signal of its own.
  *
  * Not a method: whoever merely uses a deadline has its signal.
  */
 export function handOver(deadline: Deadline): AbortController {
-  return controllerOf(deadline)
+  deadline[Symbol.dispose]()
+  const controller = controllerOf(deadline)
+  return controller.signal.aborted ? new AbortController() : controller
 }
 
 let controllerOf: (deadline: Deadline) => AbortController

@@ -14,6 +14,12 @@ import { until } from './until.ts'
 /** RFC 8305 section 5: the Connection Attempt Delay that it recommends. */
 const ATTEMPT_DELAY_MS = 250
 
+/** Why an address is not dialed any more. Nobody is told of it. */
+const LET_GO = 'the race goes on without it'
+
+/** A Unix-domain socket has none. */
+const NO_PROBES: KeepAlive = { keepAlive: false, keepAliveIdleMs: 0 }
+
 /**
  * Connect to whichever of the addresses answers first. Rejects with `deadline.signal.reason`, or with TransportError when all
  * of them have failed; no socket is left but the winner's.
@@ -35,7 +41,7 @@ export interface Destination {
 
 /** Open a connection. Rejects with `deadline.signal.reason`, or with TransportError; then no socket is left. */
 export async function dial({ endpoint, addresses, keepalives }: Destination, deadline: Deadline): Promise<Transport> {
-  if (endpoint.transport === 'unix') return openSocket({ path: endpoint.path }, deadline)
+  if (endpoint.transport === 'unix') return openSocket({ path: endpoint.path }, NO_PROBES, deadline)
   const { port } = endpoint
   const address = endpoint.address ?? endpoint.host
   const keeping = { keepAlive: keepalives.enabled, keepAliveIdleMs: keepalives.idleMs ?? 0 }
@@ -43,7 +49,7 @@ export async function dial({ endpoint, addresses, keepalives }: Destination, dea
   const [only] = all
   if (only === undefined || all.length > 1) return race(all, port, keeping, deadline)
   try {
-    return await openSocket({ host: only.address, port, family: only.family }, deadline, keeping)
+    return await openSocket({ host: only.address, port, family: only.family }, keeping, deadline)
   } catch (error) {
     throw error instanceof TransportError ? allFailed([error]) : error
   }
@@ -82,7 +88,7 @@ export function createRace(open: typeof openSocket): Race {
         running.add(attempt)
         try {
           const { address, family, ending } = attempt
-          const transport = await open({ host: address, port, family }, ending, keeping)
+          const transport = await open({ host: address, port, family }, keeping, ending)
           // Two may connect in the same moment: the second one is a loser, too.
           if (running.delete(attempt)) resolve(transport)
           else transport.destroy()
@@ -111,7 +117,7 @@ export function createRace(open: typeof openSocket): Race {
 
       function letGo(attempt: Attempt): void {
         running.delete(attempt)
-        attempt.ending.abort(new DOMException('this address is not dialed any more', 'AbortError'))
+        attempt.ending.abort(LET_GO)
       }
     })
 }

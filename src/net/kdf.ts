@@ -57,7 +57,7 @@ export function createKeyDerivation(options: KeyDerivationOptions = {}): DeriveK
   const concurrency = wholeNumber('concurrency', options.concurrency ?? half(threadCount()), 1)
   const compute: Pbkdf2 = options.pbkdf2 ?? pbkdf2
   const account = options.account ?? new Account()
-  const indexKey = randomBytes(32).toString('hex')
+  const indexKey = randomBytes(32)
 
   const cache = new Recent<ScramKeys>(cacheEntriesMax)
   /** Everything that somebody waits for or that is being computed, by index. */
@@ -145,12 +145,13 @@ interface Job extends DerivationInput {
 /**
  * What a pair of keys is found by. It must not tell the password: from a plain hash (in a heap snapshot, say) one could be
  * guessed as fast as hashes are computed. Behind a random key of this process it says nothing to anybody who has not that
- * key as well; and nobody can ask for the index of what he chooses, so that it need not be an HMAC. The numbers in front keep
- * salt and password apart; what must not be remembered is looked for elsewhere.
+ * key as well; and nobody can ask for the index of what he chooses, so that it need not be an HMAC. The key stays bytes: text would
+ * stand in the snapshot, too. The numbers in front keep salt and password apart; what must not be remembered is looked for
+ * elsewhere.
  */
-function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: string): string {
-  const saltText = Buffer.from(salt.buffer, salt.byteOffset, salt.length).toString('latin1')
-  return hash('sha256', `${key}${remember}:${iterations}:${salt.length}:${saltText}${password.reveal()}`, 'base64')
+function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: Uint8Array): string {
+  const numbers = Buffer.from(`${remember}:${iterations}:${salt.length}:`)
+  return hash('sha256', Buffer.concat([key, numbers, salt, Buffer.from(password.reveal())]), 'base64')
 }
 
 function copy({ clientKey, serverKey }: ScramKeys): DerivedKeys {

@@ -1,6 +1,6 @@
 /**
- * A TCP or Unix-domain socket as a transport. Pulled, not pushed: nothing is read from the network that
- * nobody has asked for, but for what one buffer holds.
+ * A TCP or Unix-domain socket as a transport. What comes is kept until it is taken, up to a bound: beyond it nothing is read, and
+ * the peer feels it.
  */
 import { connect, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net'
 import { Fault } from '../protocol/failure.ts'
@@ -10,13 +10,14 @@ import { type Deadline, watch } from './deadline.ts'
 import { COUNT_EVERY_MS, secure } from './tls.ts'
 import { lost as describeLost } from './tls-error.ts'
 import { type Remote, type TlsOptions, type Transport, TransportError } from './transport.ts'
+import { Changes } from './until.ts'
 
 /** Received bytes that may wait here; above it the socket is paused, and the peer feels it. */
 const QUEUED_BYTES_MAX = 256 * 1024
 
 /**
- * What Node reads into, for all connections: it is read, called back and copied in one go. Otherwise every read of some ten bytes
- * takes 64 KB of its own, and goes through a stream that has nothing to add.
+ * What Node reads into, for all connections: it is read, called back, copied and wiped in one go. Otherwise every read of some ten
+ * bytes takes 64 KB of its own, and goes through a stream that has nothing to add.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 
@@ -31,14 +32,12 @@ export interface KeepAlive {
   readonly keepAliveIdleMs: number
 }
 
-const NO_PROBES: KeepAlive = { keepAlive: false, keepAliveIdleMs: 0 }
-
 /** What the opening of a socket ends with: a deadline, or a part of one. */
 export type Ending = Pick<Deadline, 'signal' | 'onEnd'>
 
 /** Open a socket. Rejects with `ending.signal.reason` or TransportError; in either case the socket is gone. */
-export function openSocket(address: SocketAddress, ending: Ending, keeping = NO_PROBES): Promise<Transport> {
-  return SocketTransport.open(address, ending, keeping)
+export function openSocket(to: SocketAddress, keeping: KeepAlive, ending: Ending): Promise<Transport> {
+  return SocketTransport.open(to, keeping, ending)
 }
 
 class SocketTransport implements Transport {
@@ -66,20 +65,29 @@ class SocketTransport implements Transport {
     this.#stopListening = this.#listenTo(socket)
   }
 
-  static async open(to: SocketAddress, ending: Ending, keeping: KeepAlive): Promise<SocketTransport> {
+  static async open(to: SocketAddress, keeping: KeepAlive, ending: Ending): Promise<SocketTransport> {
     ending.signal.throwIfAborted()
     let transport: SocketTransport
     const callback = (bytes: number) => {
-      transport.#receive(Buffer.from(READ_BUFFER.subarray(0, bytes)))
+      const received = READ_BUFFER.subarray(0, bytes)
+      const chunk = Buffer.from(received)
+      received.fill(0)
+      transport.#receive(chunk)
       return true
     }
     const socket = connect(optionsFor(to, keeping, { buffer: READ_BUFFER, callback }))
     transport = new SocketTransport(socket, 'path' in to ? to : { address: to.host, port: to.port })
     const stopListening = ending.onEnd(() => transport.destroy())
-    socket.once('connect', () => transport.#tell())
+    const changes = new Changes()
+    transport.onChange(() => changes.tell())
+    let isOpen = false
+    socket.once('connect', () => {
+      isOpen = true
+      changes.tell()
+    })
     try {
-      while (socket.connecting) {
-        await new Promise<void>((resolve) => transport.onChange(resolve))
+      while (!isOpen) {
+        await changes.next()
         ending.signal.throwIfAborted()
         transport.#throwIfBroken()
       }

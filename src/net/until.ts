@@ -46,7 +46,10 @@ export function until<T>(
   })
 }
 
-/** Waits for what changes again and again, such as a connection. */
+/**
+ * Waits for what changes again and again, such as a connection. Whoever waits looks first whether there is anything to wait for: a
+ * change that came before is not told again.
+ */
 export class Changes {
   #waiting: ((nothing: null) => void)[] = []
 

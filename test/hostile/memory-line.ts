@@ -114,7 +114,8 @@ export class MemoryLine implements Line {
   }
 
   #tell(): void {
-    this.#listener()
+    // As from a network: not while he who is told is still taking or writing.
+    queueMicrotask(this.#listener)
     for (const resolve of [...this.#waiting]) {
       this.#waiting.delete(resolve)
       resolve()

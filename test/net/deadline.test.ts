@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { type Clock, Deadline, monotonicClock, watch } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
-import { receive } from '../support/transport.ts'
+import { NO_PROBES, receive } from '../support/transport.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
 import { turn } from './resources.ts'
@@ -627,7 +627,7 @@ describe('if the event loop was blocked beyond the deadline', () => {
 
   it('real bytes that have arrived are read, and real silence is the end', async () => {
     await using listener = await Listener.tcp()
-    const transport = await openSocket({ host: '127.0.0.1', port: listener.port }, new Deadline())
+    const transport = await openSocket({ host: '127.0.0.1', port: listener.port }, NO_PROBES, new Deadline())
     const peer = await listener.accept()
     for (const answer of ['in time', null]) {
       using deadline = new Deadline({ timeoutMs: 20 })

@@ -8,7 +8,7 @@ import { type Address, resolveHost } from '../../src/net/resolve.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { BlackHole } from '../servers/black-hole.ts'
-import { receive } from '../support/transport.ts'
+import { NO_PROBES, receive } from '../support/transport.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
@@ -228,7 +228,9 @@ describe('an abort', () => {
     using over = new Deadline({ signal: AbortSignal.abort(REASON) })
     await expect(failureOf(dial(tcp(listener.port), over))).resolves.toBe(REASON)
     await expect(failureOf(dial({ transport: 'unix', path: '/' }, over))).resolves.toBe(REASON)
-    await expect(failureOf(openSocket({ host: '127.0.0.1', port: listener.port }, over))).resolves.toBe(REASON)
+    await expect(failureOf(openSocket({ host: '127.0.0.1', port: listener.port }, NO_PROBES, over))).resolves.toBe(
+      REASON,
+    )
     await turn()
     expect(listener.connections).toBe(0)
   })
@@ -246,7 +248,7 @@ describe('an abort', () => {
     await using listener = await Listener[kind]()
     const where = kind === 'tcp' ? { host: '127.0.0.1', port: listener.port } : { path: listener.path }
     const listening = openResources()
-    const opening = failureOf(openSocket(where, deadline))
+    const opening = failureOf(openSocket(where, NO_PROBES, deadline))
     caller.abort(REASON)
     await expect(Promise.race([opening, turn()])).resolves.toBe(REASON)
     // If the other end has seen anything of it, then also its end.
@@ -273,11 +275,11 @@ describe('an abort', () => {
 
   it('in the tick in which the connection fails is the end, and the error disturbs nobody', async () => {
     // Connecting to the broadcast address fails within connect(2): Node reports it in a later callback of this tick.
-    const opening = failureOf(openSocket({ host: '255.255.255.255', port: 1 }, deadline))
+    const opening = failureOf(openSocket({ host: '255.255.255.255', port: 1 }, NO_PROBES, deadline))
     process.nextTick(() => caller.abort(REASON))
     await expect(opening).resolves.toBe(REASON)
     const port = await Listener.closedPort()
-    const refused = failureOf(openSocket({ host: '127.0.0.1', port }, deadline))
+    const refused = failureOf(openSocket({ host: '127.0.0.1', port }, NO_PROBES, deadline))
     await expect(refused).resolves.toBe(REASON)
   })
 

@@ -14,7 +14,7 @@ const PORT = 5432
 
 interface Attempt {
   readonly to: SocketAddress
-  readonly keeping: KeepAlive | undefined
+  readonly keeping: KeepAlive
   readonly atMs: number
   answer(): void
   fail(error?: Error): void
@@ -53,7 +53,7 @@ afterEach(() => {
   expect(getEventListeners(caller.signal, 'abort')).toEqual([])
 })
 
-const open: typeof openSocket = (to, { signal }, keeping) =>
+const open: typeof openSocket = (to, keeping, { signal }) =>
   until<Transport>(signal, (resolve, reject) => {
     let isOver = false
     const host = 'host' in to ? to.host : 'a path'

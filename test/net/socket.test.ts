@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Deadline } from '../../src/net/deadline.ts'
 import { openSocket } from '../../src/net/socket.ts'
 import { type Transport, TransportError } from '../../src/net/transport.ts'
-import { handOver, receive } from '../support/transport.ts'
+import { handOver, NO_PROBES, receive } from '../support/transport.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
 
@@ -34,7 +34,7 @@ beforeEach(async () => {
   process.on('warning', onWarning)
   subscribe('net.client.socket', onSocket)
   listener = await Listener.tcp()
-  transport = await openSocket({ host: '127.0.0.1', port: listener.port }, new Deadline())
+  transport = await openSocket({ host: '127.0.0.1', port: listener.port }, NO_PROBES, new Deadline())
   peer = await listener.accept()
   unsubscribe('net.client.socket', onSocket)
 })
@@ -90,7 +90,7 @@ describe('a socket', () => {
     }
     subscribe('net.client.socket', count)
     try {
-      const opening = openSocket({ host: '127.0.0.1', port: listener.port }, over)
+      const opening = openSocket({ host: '127.0.0.1', port: listener.port }, NO_PROBES, over)
       await expect(opening).rejects.toBe(REASON)
     } finally {
       unsubscribe('net.client.socket', count)
@@ -102,7 +102,7 @@ describe('a socket', () => {
     const connecting = vi.spyOn(Socket.prototype, 'connect')
     try {
       const to = { host: '127.0.0.1', port: listener.port, family: 4 }
-      const other = await openSocket(to, new Deadline(), { keepAlive: true, keepAliveIdleMs: 30_000 })
+      const other = await openSocket(to, { keepAlive: true, keepAliveIdleMs: 30_000 }, new Deadline())
       other.destroy()
       // net.connect hands on the options in an array.
       const [[options]] = connecting.mock.calls[0] as unknown as [[object]]

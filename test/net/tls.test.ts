@@ -20,7 +20,7 @@ import { honest } from '../../src/testing/identities.ts'
 import { HostileServer } from '../../src/testing/index.ts'
 import { APPLICATION_RECORD, HANDSHAKE_RECORD, newSessionTicket } from '../../src/testing/tls-record.ts'
 import { KEY_PASSWORD, pathOf, read } from '../certificates/index.ts'
-import { handOver, receive } from '../support/transport.ts'
+import { handOver, NO_PROBES, receive } from '../support/transport.ts'
 import { Listener } from './listener.ts'
 import { expectNoMoreThan, openResources, turn, untilTrue } from './resources.ts'
 
@@ -109,7 +109,7 @@ function listen(options: ServerOptions = {}): Promise<TlsListener> {
 }
 
 async function dial({ port }: { readonly port: number }): Promise<Transport> {
-  const transport = await openSocket({ host: '127.0.0.1', port }, new Deadline())
+  const transport = await openSocket({ host: '127.0.0.1', port }, NO_PROBES, new Deadline())
   open.push(transport)
   return transport
 }

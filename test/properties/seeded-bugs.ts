@@ -342,9 +342,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'attempt.ts',
-        find: 'await this.#change()\n        this.#signal.throwIfAborted()',
-        replace:
-          "await this.#change()\n        if (!BUG || this.#state.name !== 'AwaitingTlsReply') this.#signal.throwIfAborted()",
+        find: 'this.#signal.throwIfAborted()\n        event =',
+        replace: "if (!BUG || this.#state.name !== 'AwaitingTlsReply') this.#signal.throwIfAborted()\n        event =",
       },
     ],
   },

@@ -1,6 +1,9 @@
 /** The two waits of whoever uses a transport, as the driver and the session have them. */
+import type { KeepAlive } from '../../src/net/socket.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { Changes } from '../../src/net/until.ts'
+
+export const NO_PROBES: KeepAlive = { keepAlive: false, keepAliveIdleMs: 0 }
 
 /** Of a transport that is used from here: several may wait for it. */
 const changes = new WeakMap<Transport, Changes>()

@@ -165,7 +165,7 @@ export async function simulate(plan: Plan, spoil = (runtime: Runtime): Runtime =
       }
     })
 
-  const race = createRace((options, { signal }) => {
+  const race = createRace((options, _keeping, { signal }) => {
     if (!('host' in options)) throw new TypeError('a Unix-domain socket does not race')
     return open(options.host, { address: options.host, port: options.port }, signal, races.at(-1))
   })
