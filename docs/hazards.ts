@@ -308,7 +308,7 @@ export const HAZARDS: Readonly<Record<string, readonly Hazard[]>> = {
       provedBy: ['tls/flood-of-tickets*', 'net/tls.test.ts'],
     },
     {
-      lesson: 'What nobody has asked for yet waits in the network and not in our memory.',
+      lesson: 'What nobody has asked for yet waits, beyond 256 KB, in the network and not in our memory.',
       source: '',
       answeredIn: ['net/socket.ts'],
       provedBy: ['time/flood-while-we-compute', 'framing/flood-behind-a-length-of-2-gb', 'net/socket.test.ts'],

@@ -312,11 +312,12 @@ class AttemptDriver {
 
   /** A connection that broke is met by whoever reads. */
   #send(flight: readonly Message[]): void {
+    this.#signal.throwIfAborted()
     for (const message of flight) this.#told.push(...secretsOf(message))
-    // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
-    this.#hasAsked ||= this.#errand.attempt.earlyQuery !== null && flight.some(({ type }) => type === 'Query')
     try {
       this.#opened().send(flight, this.#signal)
+      // Not the question of the session check, which harms nobody if it is asked twice: the two exclude each other.
+      this.#hasAsked ||= this.#errand.attempt.earlyQuery !== null && flight.some(({ type }) => type === 'Query')
     } catch (error) {
       // Values that pass the configuration one by one can still be too much for one StartupMessage.
       if (!(error instanceof RangeError)) throw error

@@ -122,7 +122,7 @@ async function run(
   }
 }
 
-/** It logs nobody in. What only a login would look at has the value that allows least, and is read by nobody. */
+/** It logs nobody in: what only a login would look at is read by nobody. */
 function attemptToCancel(
   { user, database }: SessionIdentity,
   wanted: Pick<Attempt, 'encryption' | 'directTls' | 'cancelKey'>,

@@ -246,7 +246,14 @@ async function visitHost(course: Course, visit: Visit, slice: Deadline, sliceMs:
   const password = passwords.of(endpoint)
   const errand: Errand = { endpoint, attempt, tlsOptions, password, settings, deadline, slice, sliceMs }
   const outcome = await makeAttempt(runtime, errand, timeline, course.onlooker)
-  if ('wire' in outcome) return open(course, errand, outcome)
+  if ('wire' in outcome) {
+    try {
+      return open(course, errand, outcome)
+    } catch (defect) {
+      outcome.wire.destroy()
+      throw defect
+    }
+  }
   const { phase, failure, secured } = outcome
   attempts.push({ endpoint: showEndpoint(endpoint), encryption, sliceMs, phase, failure })
   // Now that it is known to wait, there is no guess: this happens once.

@@ -56,6 +56,7 @@ interface Origin {
 /** A query that waits or runs. */
 interface Job {
   readonly text: string
+  readonly signal: AbortSignal | undefined
   /** null: without a limit. */
   readonly deadline: Deadline | null
   readonly collector: ResultCollector
@@ -179,9 +180,11 @@ export class Session implements AsyncDisposable {
 
   #enqueue(text: string, { timeoutMs, signal }: WaitOptions): Promise<readonly QueryResult[]> {
     return new Promise((resolve, reject) => {
+      // Whoever was told of the query on a channel may have ended the session since it was asked for.
+      if (this.#ended !== null) throw this.#bystander(this.#ended())
       const isLimited = timeoutMs !== undefined || signal !== undefined
       const deadline = isLimited ? new Deadline({ timeoutMs, signal, clock: this.#clock }) : null
-      const job: Job = { text, deadline, collector: new ResultCollector(), resolve, reject, error: null }
+      const job: Job = { text, signal, deadline, collector: new ResultCollector(), resolve, reject, error: null }
       this.#jobs.push(job)
       if (deadline !== null) {
         deadline.onEnd(() => this.#abort(job, deadline))
@@ -367,7 +370,7 @@ export class Session implements AsyncDisposable {
     }
     for (const job of this.#jobs.splice(0)) {
       job.deadline?.[Symbol.dispose]()
-      job.reject(job.error ?? this.#bystander(error()))
+      job.reject(job.error ?? this.#endOf(job, error()))
     }
     this.#onEnd()
   }
@@ -380,6 +383,12 @@ export class Session implements AsyncDisposable {
   #fail(failure: Failure, options?: ErrorOptions): void {
     const error = this.#failed(failure, options)
     this.#end(() => error)
+  }
+
+  /** An abort that was meant for several queries is that of each. */
+  #endOf({ signal }: Job, end: SessionError): SessionError {
+    if (!signal?.aborted) return this.#bystander(end)
+    return new SessionError(end.phase, { kind: 'aborted' }, { cause: signal.reason })
   }
 
   /** For queries that the end of the session meets: an abort or a deadline that was another's is not theirs. */

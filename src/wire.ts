@@ -114,12 +114,14 @@ export class Wire {
     this.#isListening = false
     for (const [index, message] of messages.entries()) {
       const bytes = parts[index] as Buffer
-      this.#note?.('sent', message.type, bytes.length)
       this.#witness?.({ direction: 'sent', name: message.type, bytes, message, flight: this.#flights })
     }
     this.#flights += 1
-    // Behind those who look on: an abort of theirs is in time.
+    // Behind those who look on: an abort of theirs is in time, and nothing was sent.
     signal.throwIfAborted()
+    for (const [index, message] of messages.entries()) {
+      this.#note?.('sent', message.type, (parts[index] as Buffer).length)
+    }
     const [only] = parts
     this.#transport.write(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts))
   }

@@ -353,6 +353,13 @@ describe('a connect', () => {
 
   it.each([
     ['before a state that sends', 'state:start', { state: 'Connected' }, 'Connected', []],
+    [
+      'before one that waits for an answer',
+      'state:start',
+      { state: 'AwaitingAuthentication' },
+      'AwaitingAuthentication',
+      [],
+    ],
     ['when it hears what is about to be sent', 'message:sent', {}, 'AwaitingAuthentication', []],
     ['before a state that waits', 'state:start', { state: 'AwaitingReady' }, 'AwaitingReady', LOGIN],
     ['behind the state before that', 'state:asyncEnd', { result: 'AwaitingReady' }, 'AwaitingReady', LOGIN],
@@ -366,8 +373,12 @@ describe('a connect', () => {
         const world = worldOf(server)
         const end = listenOnce(name, which, () => (how === 'abort' ? caller.abort() : void connecting.close()))
         const connecting = world.connect({ signal: caller.signal })
-        expect(await failureOf(connecting)).toMatchObject({ name: 'AbortError', phase })
+        const error = await failureOf(connecting)
+        expect(error).toMatchObject({ name: 'AbortError', phase })
         expect(server.names).toEqual(sent)
+        // What is told of it is what happened.
+        const noted = error.timeline.flatMap(({ messages }) => messages.filter(({ direction }) => direction === 'sent'))
+        expect(noted.map((message) => message.name)).toEqual(sent)
         expect(server.destroyed).toBe(true)
         expect(world.clock.activeTimers).toBe(0)
         end()
@@ -388,6 +399,7 @@ describe('a connect', () => {
       const connecting = worldOf(server).connect({ signal: caller.signal })
       const session = await connecting
       end()
+      expect([caller.signal.aborted, closing.length]).toEqual(how === 'abort' ? [true, 0] : [false, 1])
       if (how === 'abort') await expect(session.query('select 1')).resolves.toHaveLength(1)
       await Promise.all(closing)
       await session.close()
@@ -396,6 +408,13 @@ describe('a connect', () => {
       expect(server.destroyed).toBe(true)
     },
   )
+
+  it('of a session that its subscriber ends settles, too', async () => {
+    const session = await worldOf(lawful()).connect()
+    listen('tracing:pg-deadline:query:start', () => void session.close({ signal: AbortSignal.abort() }))
+    await expect(session.query('select 1')).rejects.toMatchObject({ failure: { kind: 'lost', code: 'ECLOSED' } })
+    expect(session.phase).toBe('Closed')
+  })
 
   it('is seen by those who had subscribed when it began, and by no others', async () => {
     const world = worldOf(lawful({ silentAt: 'AuthenticationOk' }))

@@ -276,6 +276,19 @@ describe('a deadline', () => {
     expect(world.clock.activeTimers).toBe(0)
   })
 
+  it('of a signal that several queries share is that of each, and not of those without it', async () => {
+    const { session } = await sessionWith()
+    const caller = new AbortController()
+    const under = { signal: caller.signal }
+    const asked = [session.query('first', under), session.query('second', under), session.query('third')].map(errorOf)
+    const reason = new Error('none of them is needed')
+    caller.abort(reason)
+    const [first, second, third] = await Promise.all(asked)
+    for (const error of [first, second]) expect(error).toMatchObject({ name: 'AbortError', cause: reason })
+    expect(third).toMatchObject({ name: 'SessionError', failure: { kind: 'lost', code: 'ECLOSED' } })
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+  })
+
   it('that is over before the call sends nothing and leaves the session as it was', async () => {
     const { session, server } = await sessionWith((self) =>
       self.send({ type: 'CommandComplete', commandTag: '' }, READY),

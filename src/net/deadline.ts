@@ -387,7 +387,8 @@ function subscribe(signal: AbortSignal, callback: () => void): () => void {
   if (audience === undefined) {
     const members = new Set<() => void>()
     const onAbort = () => {
-      for (const member of [...members]) member()
+      // One of them may take others out, who are not called then.
+      for (const member of members) member()
     }
     audience = { members, onAbort }
     audiences.set(signal, audience)

@@ -150,8 +150,17 @@ interface Job extends DerivationInput {
  * elsewhere.
  */
 function indexOf({ password, salt, iterations, remember = true }: DerivationInput, key: Uint8Array): string {
-  const numbers = Buffer.from(`${remember}:${iterations}:${salt.length}:`)
-  return hash('sha256', Buffer.concat([key, numbers, salt, Buffer.from(password.reveal())]), 'base64')
+  const numbers = `${remember}:${iterations}:${salt.length}:`
+  const text = password.reveal()
+  // Not of Node's pool, which all buffers of the process share.
+  const input = Buffer.allocUnsafeSlow(key.length + numbers.length + salt.length + Buffer.byteLength(text))
+  input.set(key)
+  input.write(numbers, key.length, 'latin1')
+  input.set(salt, key.length + numbers.length)
+  input.write(text, key.length + numbers.length + salt.length)
+  const index = hash('sha256', input, 'base64')
+  input.fill(0)
+  return index
 }
 
 function copy({ clientKey, serverKey }: ScramKeys): DerivedKeys {

@@ -163,6 +163,15 @@ describe('a deadline', () => {
     expect(again.map(({ signal }) => signal.reason)).toEqual(['all of them', 'all of them'])
     expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   })
+
+  it('does not end with that signal once another, which does, has disposed of it', () => {
+    const caller = new AbortController()
+    const [first, second] = [new Deadline({ signal: caller.signal }), new Deadline({ signal: caller.signal })]
+    first.onEnd(() => second[Symbol.dispose]())
+    caller.abort('the first of them')
+    expect([first.signal.aborted, second.signal.aborted]).toEqual([true, false])
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+  })
 })
 
 describe('a wake-up', () => {
