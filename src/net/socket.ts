@@ -19,7 +19,7 @@ const QUEUED_BYTES_MAX = 256 * 1024
  * What Node reads into, for all connections: it is read, called back, copied and wiped in one go. Otherwise every read of some ten
  * bytes takes 64 KB of its own, and goes through a stream that has nothing to add.
  */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+const READ_BUFFER = Buffer.alloc(64 * 1024)
 
 /** Where to: the path of a Unix-domain socket, or an address, of this family if one is said, and a port. */
 export type SocketAddress =
@@ -70,7 +70,9 @@ class SocketTransport implements Transport {
     let transport: SocketTransport
     const callback = (bytes: number) => {
       const received = READ_BUFFER.subarray(0, bytes)
-      const chunk = Buffer.from(received)
+      // Not of Node's pool, which all buffers of the process share, and which a small value would keep alive.
+      const chunk = Buffer.allocUnsafeSlow(bytes)
+      chunk.set(received)
       received.fill(0)
       transport.#receive(chunk)
       return true

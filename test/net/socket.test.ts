@@ -115,6 +115,23 @@ describe('a socket', () => {
 })
 
 describe('what is read', () => {
+  it('is a copy of its own, and nothing of it is left in the buffer that all connections share', async () => {
+    const connecting = vi.spyOn(Socket.prototype, 'connect')
+    try {
+      const other = await openSocket({ host: '127.0.0.1', port: listener.port }, NO_PROBES, new Deadline())
+      const [[options]] = connecting.mock.calls[0] as unknown as [[{ onread: { buffer: Buffer } }]]
+      const sender = await listener.accept()
+      sender.write('a secret')
+      const chunk = await receive(other)
+      expect(String(chunk)).toBe('a secret')
+      expect(chunk?.buffer.byteLength).toBe(chunk?.length)
+      expect(options.onread.buffer.every((byte) => byte === 0)).toBe(true)
+      other.destroy()
+    } finally {
+      connecting.mockRestore()
+    }
+  })
+
   it('comes in order, and after the peer has ended its side there is null, again and again', async () => {
     const bytes = pattern(MEBIBYTE)
     for (let at = 0; at < bytes.length; at += 10_007) peer.write(bytes.subarray(at, at + 10_007))
