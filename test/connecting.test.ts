@@ -277,6 +277,22 @@ describe('the function that fetches the password', () => {
   )
 })
 
+describe('a peer that does not take what is sent', () => {
+  it('costs the deadline and no more', async () => {
+    const server = lawful()
+    const dial: Runtime['dial'] = async (destination, deadline) => ({
+      ...(await server.dial(destination, deadline)),
+      isFull: () => true,
+    })
+    const world = worldOf(server, { dial })
+    const failed = failureOf(world.connect({ timeoutMs: 1_000 }, ONE))
+    await settle()
+    world.clock.advance(1_000)
+    expect(await failed).toMatchObject({ name: 'TimeoutError', phase: 'AwaitingAuthentication' })
+    expect(server.destroyed).toBe(true)
+  })
+})
+
 describe('attempts under one deadline', () => {
   it('each leave it before the next begins', async () => {
     const alive = new Set<object>()

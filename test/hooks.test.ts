@@ -371,6 +371,9 @@ describe('a connect', () => {
         const caller = new AbortController()
         const server = lawful({ silentAt: 'ReadyForQuery' })
         const world = worldOf(server)
+        const shown: unknown[] = []
+        const show = (context: unknown) => shown.push((context as MessageContext).type)
+        subscribe('pg-deadline:message:sent', show)
         const end = listenOnce(name, which, () => (how === 'abort' ? caller.abort() : void connecting.close()))
         const connecting = world.connect({ signal: caller.signal })
         const error = await failureOf(connecting)
@@ -379,6 +382,8 @@ describe('a connect', () => {
         // What is told of it is what happened.
         const noted = error.timeline.flatMap(({ messages }) => messages.filter(({ direction }) => direction === 'sent'))
         expect(noted.map((message) => message.name)).toEqual(sent)
+        unsubscribe('pg-deadline:message:sent', show)
+        expect(shown).toEqual(name === 'message:sent' ? ['StartupMessage'] : sent)
         expect(server.destroyed).toBe(true)
         expect(world.clock.activeTimers).toBe(0)
         end()

@@ -1,6 +1,7 @@
 /** A line in memory, and the transport at its other end: the same scripts without sockets, so that time can stand still. */
 import { type Transport, TransportError } from '../../src/net/transport.ts'
 import { ClientGone, type Line } from '../../src/testing/index.ts'
+import { takeFrom } from '../support/transport.ts'
 
 /** What may wait unread, as in a socket's buffer. */
 const QUEUED_BYTES_MAX = 256 * 1024
@@ -82,14 +83,10 @@ export class MemoryLine implements Line {
   readonly transport: Transport = {
     remote: { address: '192.0.2.1', port: 5432 },
     take: () => {
-      const chunk = this.#toClient.shift()
-      if (chunk !== undefined) {
-        this.#tell()
-        return chunk
-      }
-      if (this.#end === 'FIN') return 'end'
-      if (this.#end !== null) throw this.#end
-      return 'nothing yet'
+      const taken = takeFrom(this.#toClient, this.#end)
+      // There is room again.
+      if (typeof taken !== 'string') this.#tell()
+      return taken
     },
     onChange: (listener) => {
       this.#listener = listener

@@ -12,6 +12,7 @@ import { encodeMessage, type MessageLayout } from '../../src/protocol/message.ts
 import { decodeStartup, type StartupPacket } from '../../src/protocol/startup.ts'
 import type { TlsFacts } from '../../src/state/handshake/states.ts'
 import { judge, makeVerifier, serverFirst } from '../auth/scram-server.ts'
+import { takeFrom } from './transport.ts'
 
 const LAYOUTS: ReadonlyMap<string, MessageLayout> = new Map(
   [...backend.BACKEND_MESSAGES, ...authentication.AUTHENTICATION_MESSAGES].map((layout) => [layout.name, layout]),
@@ -55,13 +56,7 @@ export class ScriptedServer {
     this.dialed += 1
     return {
       remote: { address: '192.0.2.1', port: 5432 },
-      take: () => {
-        const chunk = this.#chunks.shift()
-        if (chunk !== undefined) return chunk
-        if (this.#end === 'FIN') return 'end'
-        if (this.#end !== null) throw this.#end
-        return 'nothing yet'
-      },
+      take: () => takeFrom(this.#chunks, this.#end),
       onChange: (listener) => {
         this.#listener = listener
       },

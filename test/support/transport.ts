@@ -33,6 +33,15 @@ export async function handOver(transport: Transport, bytes: Buffer): Promise<voi
   while (transport.isFull()) await changeOf(transport)
 }
 
+/** What a transport in memory has to give: the next piece that came, and once there is none, how it ended. */
+export function takeFrom(pieces: Buffer[], end: 'FIN' | Error | null): ReturnType<Transport['take']> {
+  const piece = pieces.shift()
+  if (piece !== undefined) return piece
+  if (end === 'FIN') return 'end'
+  if (end !== null) throw end
+  return 'nothing yet'
+}
+
 /** The same transport, but for what is changed. */
 export function changeTransport(transport: Transport, changes: Partial<Transport>): Transport {
   return {
